@@ -1,0 +1,36 @@
+from django.db import models
+
+from campaigns.models.campaign import Campaign
+from retention_center.lib import clock
+from retention_center.lib.channels import Channel
+from retention_center.lib.models import Identified
+from retention_center.lib.states import Stateful
+
+
+class ABTest(Stateful, Identified):
+    """Two variants of a campaign's message on one channel; ``stats_*`` are counts per variant."""
+
+    class Status(models.TextChoices):
+        RUNNING = "RUNNING"
+        COMPLETED = "COMPLETED"
+
+    MOVES = {Status.RUNNING: {Status.COMPLETED}, Status.COMPLETED: set()}
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="ab_tests")
+    channel = models.CharField(max_length=10, choices=Channel)
+    variant_a = models.TextField()
+    variant_b = models.TextField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
+    winner_id = models.CharField(max_length=40, blank=True)
+    stats_a = models.JSONField(default=dict, blank=True)
+    stats_b = models.JSONField(default=dict, blank=True)
+    started_at = models.DateTimeField(default=clock.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+        verbose_name = "A/B test"
+
+    def __str__(self) -> str:
+        return f"{self.campaign}, {self.get_channel_display()}"

@@ -1,0 +1,105 @@
+"""Signs of life: what the processor did last, and whether staff can trust that it runs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils.module_loading import import_string
+
+from retention_center.lib import clock
+from retention_center.models import Heartbeat
+
+PROCESSOR = "processor"
+QUIET = timedelta(
+    minutes=3
+)  # two ticks and a half: the schedule's own lateness is no alarm
+KEPT = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class ProcessorState:
+    """The processor light: ``tone`` is good, hold (something overdue) or bad (it does not run)."""
+
+    last_seen: datetime | None
+    overdue: int
+    tone: str
+    sentence: str
+    seconds: float = 0.0
+    sent: int = 0
+
+
+def beat(name: str, *, sent: int, seconds: float, last: dict[str, Any]) -> None:
+    """Record that a loop ran just now, on the real clock."""
+    at = clock.now()
+    minute = at.replace(second=0, microsecond=0)
+    with transaction.atomic():
+        row, created = Heartbeat.objects.get_or_create(
+            name=name,
+            minute=minute,
+            defaults={
+                "at": at,
+                "rounds": 1,
+                "sent": sent,
+                "seconds": seconds,
+                "last": last,
+            },
+        )
+        if not created:
+            Heartbeat.objects.filter(pk=row.pk).update(
+                at=at,
+                rounds=F("rounds") + 1,
+                sent=F("sent") + sent,
+                seconds=seconds,
+                last=last,
+            )
+
+
+def processor_state(now: datetime) -> ProcessorState:
+    """Two queries: the last beat, and how much is overdue (settings.OVERDUE counts it)."""
+    row = Heartbeat.objects.filter(name=PROCESSOR).order_by("-minute").first()
+    overdue = import_string(settings.OVERDUE)(now)
+    if row is None:
+        return ProcessorState(None, overdue, "bad", "Processor has not run yet")
+    ago = now - row.at
+    if ago > QUIET:
+        return ProcessorState(
+            row.at,
+            overdue,
+            "bad",
+            f"Processor has not run for {_span(ago)}",
+            row.seconds,
+            row.sent,
+        )
+    tone = "hold" if overdue else "good"
+    sent = int(row.last.get("sent", 0))
+    return ProcessorState(
+        row.at, overdue, tone, f"Processor ran {_span(ago)} ago", row.seconds, sent
+    )
+
+
+def recent_beats(now: datetime, minutes: int = 60) -> list[tuple[datetime, int]]:
+    """(minute, contacts sent) for each of the last minutes, oldest first; silent minutes have 0."""
+    start = now.replace(second=0, microsecond=0) - timedelta(minutes=minutes - 1)
+    seen = dict(
+        Heartbeat.objects.filter(name=PROCESSOR, minute__gte=start).values_list(
+            "minute", "sent"
+        )
+    )
+    each = (start + timedelta(minutes=n) for n in range(minutes))
+    return [(minute, seen.get(minute, 0)) for minute in each]
+
+
+def forget_old_beats(now: datetime) -> int:
+    return Heartbeat.objects.filter(minute__lt=now - KEPT).delete()[0]
+
+
+def _span(passed: timedelta) -> str:
+    seconds = max(int(passed.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 48 * 3600 else f"{seconds // 86400} days"

@@ -1,0 +1,8 @@
+"""The web server's way in: gunicorn retention_center.wsgi"""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retention_center.settings")
+application = get_wsgi_application()

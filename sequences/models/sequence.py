@@ -1,0 +1,143 @@
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from campaigns.models import Script
+from retention_center.lib.channels import Channel
+from retention_center.lib.models import Identified, Timestamped
+from retention_center.lib.states import Stateful
+
+
+class RetentionSequenceQuerySet(models.QuerySet["RetentionSequence"]):
+    def running(self) -> Self:
+        return self.filter(status=RetentionSequence.Status.ACTIVE)
+
+    def triggered(self) -> Self:
+        """Running sequences that enroll by themselves."""
+        return self.running().exclude(trigger_type=RetentionSequence.Trigger.MANUAL)
+
+
+class RetentionSequence(Stateful, Identified, Timestamped):
+    """Steps a lead is taken through until they are done, or the lead converts, replies or opts out.
+
+    ``version`` is the live version of the steps; every publishing makes the next one and keeps the old.
+    ``trigger_config``: lookbackMinutes, source, status, minAgeHours, as its trigger uses them.
+    ``cursor_at``/``cursor_id`` is how far the trigger has looked; who came before it was enrolled or passed over.
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "DRAFT"
+        ACTIVE = "ACTIVE"
+        PAUSED = "PAUSED"
+        ARCHIVED = "ARCHIVED"
+
+    class Trigger(models.TextChoices):
+        MANUAL = "manual", "By hand"
+        NEW_LEAD = "new_lead", "New lead"
+        NO_CONVERSION = "no_conversion", "No conversion"
+
+    class Reentry(models.TextChoices):
+        NEVER = "never", "Never"
+        AFTER_END = "after_end", "After finishing"
+        AFTER_DAYS = "after_days", "Some days after finishing"
+
+    MOVES = {
+        Status.DRAFT: {Status.ACTIVE},
+        Status.ACTIVE: {Status.PAUSED, Status.ARCHIVED},
+        Status.PAUSED: {Status.ACTIVE, Status.ARCHIVED},
+        Status.ARCHIVED: set(),
+    }
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    channels = models.JSONField(
+        default=list, help_text="The channels of its live steps."
+    )
+    trigger_type = models.CharField(
+        max_length=15, choices=Trigger, default=Trigger.MANUAL
+    )
+    trigger_config = models.JSONField(default=dict, blank=True)
+    reentry = models.CharField(max_length=10, choices=Reentry, default=Reentry.NEVER)
+    reentry_days = models.PositiveIntegerField(default=30)
+    stop_on_reply = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(
+        default=0, help_text="The live version of its steps; 0: none yet."
+    )
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cursor_at = models.DateTimeField(null=True, editable=False)
+    cursor_id = models.CharField(max_length=40, blank=True, editable=False)
+
+    objects = RetentionSequenceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        verbose_name = "sequence"
+        indexes = [
+            models.Index(fields=["status", "created_at"], name="sequence_by_status"),
+            models.Index(fields=["trigger_type", "status"], name="sequence_by_trigger"),
+            models.Index(fields=["created_at", "id"], name="sequence_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("sequence", args=[self.pk])
+
+    def live_steps(self) -> models.QuerySet["SequenceStep"]:
+        """The steps of the live version, switched off ones too, in order."""
+        return self.steps.filter(version=self.version).order_by("step_order")
+
+
+class SequenceStep(Identified, Timestamped):
+    """One step of one version. ``key`` stays the same over versions, so that nobody repeats a step."""
+
+    class DelayUnit(models.TextChoices):
+        HOURS = "HOURS", "hours"
+        DAYS = "DAYS", "days"
+        WEEKS = "WEEKS", "weeks"
+
+    class OnFailure(models.TextChoices):
+        SKIP = "skip", "Skip it and go on"
+        STOP = "stop", "Stop the sequence"
+        WAIT = "wait", "Wait for staff"
+
+    sequence = models.ForeignKey(
+        RetentionSequence, models.CASCADE, related_name="steps"
+    )
+    version = models.PositiveIntegerField()
+    key = models.CharField(max_length=40)
+    step_order = models.PositiveIntegerField(help_text="1 is the first.")
+    channel = models.CharField(max_length=10, choices=Channel)
+    script = models.ForeignKey(
+        Script, models.SET_NULL, null=True, blank=True, related_name="sequence_steps"
+    )
+    delay_value = models.PositiveIntegerField(default=0)
+    delay_unit = models.CharField(
+        max_length=5, choices=DelayUnit, default=DelayUnit.DAYS
+    )
+    conditions = models.JSONField(default=list, blank=True)
+    is_active = models.BooleanField(default=True)
+    on_failure = models.CharField(
+        max_length=4, choices=OnFailure, default=OnFailure.SKIP
+    )
+
+    class Meta:
+        ordering = ("version", "step_order")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sequence", "version", "step_order"], name="step_order_once"
+            ),
+            models.UniqueConstraint(
+                fields=["sequence", "version", "key"], name="step_key_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(step_order__gte=1), name="step_order_from_one"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Step {self.step_order} of {self.sequence}"
