@@ -33,12 +33,8 @@ class Conversion(Identified, Timestamped):
         CONFIRMED = "confirmed", "Confirmed"
         REJECTED = "rejected", "Rejected"
 
-    lead = models.ForeignKey(
-        Lead, models.SET_NULL, null=True, blank=True, related_name="conversions"
-    )
-    campaign = models.ForeignKey(
-        Campaign, models.SET_NULL, null=True, blank=True, related_name="conversions"
-    )
+    lead = models.ForeignKey(Lead, models.SET_NULL, null=True, blank=True, related_name="conversions")
+    campaign = models.ForeignKey(Campaign, models.SET_NULL, null=True, blank=True, related_name="conversions")
     contact_attempt = models.ForeignKey(
         ContactAttempt,
         models.SET_NULL,
@@ -63,22 +59,14 @@ class Conversion(Identified, Timestamped):
 
     class Meta:
         ordering = ("-created_at", "-id")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["source", "dedupe_key"], name="conversion_once"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["source", "dedupe_key"], name="conversion_once")]
         indexes = [
             models.Index(fields=["lead", "created_at"], name="conversion_of_lead"),
-            models.Index(
-                fields=["campaign", "created_at"], name="conversion_of_campaign"
-            ),
+            models.Index(fields=["campaign", "created_at"], name="conversion_of_campaign"),
             models.Index(fields=["sub_id"], name="conversion_by_sub_id"),
             models.Index(fields=["click_id"], name="conversion_by_click_id"),
             models.Index(fields=["source", "created_at"], name="conversion_by_source"),
-            models.Index(
-                fields=["standing", "created_at"], name="conversion_by_standing"
-            ),
+            models.Index(fields=["standing", "created_at"], name="conversion_by_standing"),
             models.Index(fields=["created_at", "id"], name="conversion_newest"),
         ]
 
@@ -101,11 +89,7 @@ class ConversionRule(Identified, Timestamped):
 
     class Meta:
         ordering = ("channel", "metric", "value")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["channel", "metric", "value"], name="conversion_rule_once"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["channel", "metric", "value"], name="conversion_rule_once")]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.metric} {self.value}"

@@ -63,9 +63,7 @@ class InboundEvent(Identified):
         REFUSED = "REFUSED"
 
     provider = models.CharField(max_length=20)
-    kind = models.CharField(
-        max_length=20, help_text="A key of settings.INBOUND_HANDLERS."
-    )
+    kind = models.CharField(max_length=20, help_text="A key of settings.INBOUND_HANDLERS.")
     event_key = models.CharField(max_length=255)
     facts = models.JSONField(default=dict)
     payload = models.JSONField(default=dict)
@@ -84,20 +82,14 @@ class InboundEvent(Identified):
 
     class Meta:
         ordering = ("-received_at", "-id")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["provider", "event_key"], name="inbound_event_once"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["provider", "event_key"], name="inbound_event_once")]
         indexes = [
             models.Index(
                 fields=["next_try_at", "id"],
                 condition=Q(status="WAITING"),
                 name="inbound_waiting",
             ),
-            models.Index(
-                fields=["provider", "received_at"], name="inbound_of_provider"
-            ),
+            models.Index(fields=["provider", "received_at"], name="inbound_of_provider"),
             models.Index(fields=["status", "received_at"], name="inbound_by_status"),
         ]
 

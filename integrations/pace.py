@@ -8,16 +8,12 @@ from integrations.models import ProviderPace
 WINDOW_SECONDS = 2.0
 
 
-def take(
-    wanted: Mapping[str, int], rates: Mapping[str, float | None], real_now: datetime
-) -> dict[str, int]:
+def take(wanted: Mapping[str, int], rates: Mapping[str, float | None], real_now: datetime) -> dict[str, int]:
     """How many of the wanted calls each provider may start now. Call inside the claiming transaction.
 
     ``rates`` are calls per second, None for unlimited; ``real_now`` is the clock, never a passed-in time.
     """
-    paced = sorted(
-        name for name, count in wanted.items() if count and rates.get(name) is not None
-    )
+    paced = sorted(name for name, count in wanted.items() if count and rates.get(name) is not None)
     granted = dict(wanted)
     if not paced:
         return granted
@@ -25,9 +21,7 @@ def take(
     for name in paced:
         rate = float(rates[name] or 0)
         capacity = max(rate * WINDOW_SECONDS, 1.0)
-        bucket = buckets.get(name) or ProviderPace(
-            provider=name, tokens=capacity, filled_at=real_now
-        )
+        bucket = buckets.get(name) or ProviderPace(provider=name, tokens=capacity, filled_at=real_now)
         passed = max((real_now - bucket.filled_at).total_seconds(), 0.0)
         tokens = min(capacity, bucket.tokens + passed * rate)
         granted[name] = min(wanted[name], int(tokens))

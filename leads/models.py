@@ -78,15 +78,9 @@ class Lead(Identified, Timestamped):
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [
-            models.UniqueConstraint(
-                fields=["email"], condition=Q(deleted_at=None), name="lead_email_once"
-            ),
-            models.UniqueConstraint(
-                fields=["phone"], condition=Q(deleted_at=None), name="lead_phone_once"
-            ),
-            models.CheckConstraint(
-                condition=~Q(email="") & ~Q(phone=""), name="lead_blank_is_null"
-            ),
+            models.UniqueConstraint(fields=["email"], condition=Q(deleted_at=None), name="lead_email_once"),
+            models.UniqueConstraint(fields=["phone"], condition=Q(deleted_at=None), name="lead_phone_once"),
+            models.CheckConstraint(condition=~Q(email="") & ~Q(phone=""), name="lead_blank_is_null"),
         ]
         indexes = [
             models.Index(
@@ -104,9 +98,7 @@ class Lead(Identified, Timestamped):
                 condition=Q(deleted_at=None),
                 name="lead_by_source",
             ),
-            models.Index(
-                fields=["matched_at", "id"], name="lead_cursor"
-            ),  # new_lead triggers walk along it
+            models.Index(fields=["matched_at", "id"], name="lead_cursor"),  # new_lead triggers walk along it
             models.Index(
                 fields=["external_id"],
                 condition=~Q(external_id=""),
@@ -126,9 +118,7 @@ class Lead(Identified, Timestamped):
 
     def address_for(self, channel: str) -> str | None:
         """Where the channel reaches this lead: e-mail address, phone, or (webhook) the lead's own id."""
-        return {Channel.EMAIL: self.email, Channel.WEBHOOK: self.pk}.get(
-            Channel(channel), self.phone
-        )
+        return {Channel.EMAIL: self.email, Channel.WEBHOOK: self.pk}.get(Channel(channel), self.phone)
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -153,13 +143,9 @@ class Suppression(Identified):
     address_digest = models.CharField(max_length=64)
     channel = models.CharField(max_length=10, choices=Scope, default=Scope.ALL)
     reason = models.CharField(max_length=60)
-    source = models.CharField(
-        max_length=60, help_text="What said so: unsubscribe link, STOP, staff, import …"
-    )
+    source = models.CharField(max_length=60, help_text="What said so: unsubscribe link, STOP, staff, import …")
     note = models.CharField(max_length=255, blank=True)
-    lead = models.ForeignKey(
-        Lead, models.SET_NULL, null=True, blank=True, related_name="suppressions"
-    )
+    lead = models.ForeignKey(Lead, models.SET_NULL, null=True, blank=True, related_name="suppressions")
     created_at = models.DateTimeField(default=clock.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -204,19 +190,11 @@ class ImportJob(Identified, Timestamped):
     encoding = models.CharField(max_length=20, blank=True)
     delimiter = models.CharField(max_length=3, blank=True)
     sheet = models.CharField(max_length=100, blank=True)
-    columns = models.JSONField(
-        default=list, help_text="The file's header, in its order."
-    )
-    mapping = models.JSONField(
-        default=dict, help_text="Column name: lead field, or blank for meta."
-    )
+    columns = models.JSONField(default=list, help_text="The file's header, in its order.")
+    mapping = models.JSONField(default=dict, help_text="Column name: lead field, or blank for meta.")
     source = models.CharField(max_length=60, default="UPLOAD")
-    region = models.CharField(
-        max_length=2, help_text="For phone numbers without a country code."
-    )
-    campaign_id = models.CharField(
-        max_length=40, blank=True, help_text="Assign every imported lead to it."
-    )
+    region = models.CharField(max_length=2, help_text="For phone numbers without a country code.")
+    campaign_id = models.CharField(max_length=40, blank=True, help_text="Assign every imported lead to it.")
     rows = models.PositiveIntegerField(default=0)
     processed = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
@@ -245,9 +223,7 @@ class ImportJob(Identified, Timestamped):
 class ImportFile(models.Model):
     """The uploaded bytes, in the database so that any machine's worker can read them."""
 
-    import_job = models.OneToOneField(
-        ImportJob, models.CASCADE, primary_key=True, related_name="file"
-    )
+    import_job = models.OneToOneField(ImportJob, models.CASCADE, primary_key=True, related_name="file")
     content = models.BinaryField()
 
 
@@ -261,16 +237,10 @@ class ImportRow(models.Model):
         INVALID = "invalid"
 
     id = models.BigAutoField(primary_key=True)
-    import_job = models.ForeignKey(
-        ImportJob, models.CASCADE, related_name="import_rows"
-    )
-    number = models.PositiveIntegerField(
-        help_text="1 is the first row below the header."
-    )
+    import_job = models.ForeignKey(ImportJob, models.CASCADE, related_name="import_rows")
+    number = models.PositiveIntegerField(help_text="1 is the first row below the header.")
     outcome = models.CharField(max_length=10, choices=Outcome)
-    lead = models.ForeignKey(
-        Lead, models.SET_NULL, null=True, blank=True, related_name="import_rows"
-    )
+    lead = models.ForeignKey(Lead, models.SET_NULL, null=True, blank=True, related_name="import_rows")
     problems = models.JSONField(default=list, help_text="[{field, code, message}]")
     cells = models.JSONField(
         default=dict,
@@ -279,13 +249,5 @@ class ImportRow(models.Model):
 
     class Meta:
         ordering = ("number",)
-        constraints = [
-            models.UniqueConstraint(
-                fields=["import_job", "number"], name="import_row_once"
-            )
-        ]
-        indexes = [
-            models.Index(
-                fields=["import_job", "outcome", "number"], name="import_row_outcome"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["import_job", "number"], name="import_row_once")]
+        indexes = [models.Index(fields=["import_job", "outcome", "number"], name="import_row_outcome")]

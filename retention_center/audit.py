@@ -54,23 +54,17 @@ def record(
     )
 
 
-def changed_values(
-    obj: models.Model, before: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def changed_values(obj: models.Model, before: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of the columns in ``before``, those whose value is another now: (old values, new values)."""
     after = snapshot(obj, *before)
     changed = [name for name in before if before[name] != after[name]]
-    return {name: before[name] for name in changed}, {
-        name: after[name] for name in changed
-    }
+    return {name: before[name] for name in changed}, {name: after[name] for name in changed}
 
 
 def snapshot(obj: models.Model, *names: str) -> dict[str, Any]:
     """The columns' values as JSON can hold them."""
     values = {name: getattr(obj, name) for name in names}
-    return {
-        name: value if _is_json(value) else str(value) for name, value in values.items()
-    }
+    return {name: value if _is_json(value) else str(value) for name, value in values.items()}
 
 
 def _is_json(value: Any) -> bool:

@@ -12,9 +12,7 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
     """Everything that settings name by a dotted path can be imported."""
     named = {
         "PROVIDERS": settings.PROVIDERS.values(),
-        "INBOUND_HANDLERS": [
-            path for paths in settings.INBOUND_HANDLERS.values() for path in paths
-        ],
+        "INBOUND_HANDLERS": [path for paths in settings.INBOUND_HANDLERS.values() for path in paths],
         "LEAD_WENT_OFF": settings.LEAD_WENT_OFF,
         "SEARCHES": settings.SEARCHES,
         "JOBS": settings.JOBS.values(),
@@ -55,11 +53,7 @@ def auth_center_is_whole(**_: Any) -> list[Error | Warning]:
             )
         )
     if settings.AUTH_CENTER_JWT_SECRET and len(settings.AUTH_CENTER_JWT_SECRET) < 32:
-        found.append(
-            Error(
-                "AUTH_CENTER_JWT_SECRET must have at least 32 characters.", id="rc.E003"
-            )
-        )
+        found.append(Error("AUTH_CENTER_JWT_SECRET must have at least 32 characters.", id="rc.E003"))
     for name in ("AUTH_CENTER_ISSUER", "AUTH_CENTER_AUDIENCE"):
         if not getattr(settings, name):
             found.append(

@@ -13,9 +13,7 @@ from retention_center.lib import clock
 from retention_center.models import Heartbeat
 
 PROCESSOR = "processor"
-QUIET = timedelta(
-    minutes=3
-)  # two ticks and a half: the schedule's own lateness is no alarm
+QUIET = timedelta(minutes=3)  # two ticks and a half: the schedule's own lateness is no alarm
 KEPT = timedelta(days=2)
 
 
@@ -75,19 +73,13 @@ def processor_state(now: datetime) -> ProcessorState:
         )
     tone = "hold" if overdue else "good"
     sent = int(row.last.get("sent", 0))
-    return ProcessorState(
-        row.at, overdue, tone, f"Processor ran {_span(ago)} ago", row.seconds, sent
-    )
+    return ProcessorState(row.at, overdue, tone, f"Processor ran {_span(ago)} ago", row.seconds, sent)
 
 
 def recent_beats(now: datetime, minutes: int = 60) -> list[tuple[datetime, int]]:
     """(minute, contacts sent) for each of the last minutes, oldest first; silent minutes have 0."""
     start = now.replace(second=0, microsecond=0) - timedelta(minutes=minutes - 1)
-    seen = dict(
-        Heartbeat.objects.filter(name=PROCESSOR, minute__gte=start).values_list(
-            "minute", "sent"
-        )
-    )
+    seen = dict(Heartbeat.objects.filter(name=PROCESSOR, minute__gte=start).values_list("minute", "sent"))
     each = (start + timedelta(minutes=n) for n in range(minutes))
     return [(minute, seen.get(minute, 0)) for minute in each]
 

@@ -84,9 +84,7 @@ def work_on(job_id: str) -> None:
 def work_on_open_jobs() -> int:
     """Do every job that is queued or was left by a dead worker: how many were taken up."""
     taken = 0
-    for job_id in Job.objects.filter(
-        _free(), status__in=["QUEUED", "RUNNING"]
-    ).values_list("pk", flat=True):
+    for job_id in Job.objects.filter(_free(), status__in=["QUEUED", "RUNNING"]).values_list("pk", flat=True):
         if job := _claim(job_id):
             _run(job)
             taken += 1
@@ -95,14 +93,10 @@ def work_on_open_jobs() -> int:
 
 def request_stop(job: Job) -> bool:
     """Ask a job to stop; one that nobody has begun stops at once. False when it had already ended."""
-    open_ones = Job.objects.filter(
-        pk=job.pk, status__in=[Job.Status.QUEUED, Job.Status.RUNNING]
-    )
+    open_ones = Job.objects.filter(pk=job.pk, status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
     asked = open_ones.update(stop_requested=True, updated_at=clock.now())
     stopped = {"status": Job.Status.STOPPED, "finished_at": clock.now()}
-    Job.objects.filter(
-        _free(), pk=job.pk, status__in=[Job.Status.QUEUED, Job.Status.RUNNING]
-    ).update(**stopped)
+    Job.objects.filter(_free(), pk=job.pk, status__in=[Job.Status.QUEUED, Job.Status.RUNNING]).update(**stopped)
     job.refresh_from_db()
     return bool(asked)
 
@@ -112,9 +106,7 @@ def _free() -> Q:
 
 
 def _claim(job_id: str) -> Job | None:
-    free = Job.objects.filter(
-        _free(), pk=job_id, status__in=["QUEUED", "RUNNING"], stop_requested=False
-    )
+    free = Job.objects.filter(_free(), pk=job_id, status__in=["QUEUED", "RUNNING"], stop_requested=False)
     mine = free.update(
         status=Job.Status.RUNNING,
         fence=F("fence") + 1,

@@ -27,17 +27,13 @@ class Role(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(
-        self, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(
-        self, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         return self.create_user(email, password, **{"role": Role.ADMIN} | fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -50,12 +46,8 @@ class User(Identified, Timestamped, AbstractBaseUser):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
-    subject = models.CharField(
-        "Auth Center's id", max_length=255, blank=True, null=True, unique=True
-    )
-    time_zone = models.CharField(
-        max_length=64, blank=True, help_text="Blank: the organisation's zone."
-    )
+    subject = models.CharField("Auth Center's id", max_length=255, blank=True, null=True, unique=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Blank: the organisation's zone.")
     preferences = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
 
@@ -94,9 +86,7 @@ class ApiKey(Identified, Timestamped):
     """Another system's key. Only its hash is kept; the key is shown once, when it is made."""
 
     name = models.CharField(max_length=100)
-    prefix = models.CharField(
-        max_length=12, help_text="The key's first characters, to recognise it by."
-    )
+    prefix = models.CharField(max_length=12, help_text="The key's first characters, to recognise it by.")
     digest = models.CharField(max_length=64, unique=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -129,9 +119,7 @@ class AuditEvent(Identified):
         related_name="+",
     )
     actor_name = models.CharField(max_length=200)
-    via = models.CharField(
-        max_length=20, help_text="page, api, admin, command or system"
-    )
+    via = models.CharField(max_length=20, help_text="page, api, admin, command or system")
     action = models.CharField(max_length=60)
     object_type = models.CharField(max_length=60)
     object_id = models.CharField(max_length=40, blank=True)
@@ -143,9 +131,7 @@ class AuditEvent(Identified):
     class Meta:
         ordering = ("-at", "-id")
         indexes = [
-            models.Index(
-                fields=["object_type", "object_id", "at"], name="audit_of_object"
-            ),
+            models.Index(fields=["object_type", "object_id", "at"], name="audit_of_object"),
             models.Index(fields=["at", "id"], name="audit_newest"),
         ]
 
@@ -213,9 +199,7 @@ class Job(Stateful, Identified, Timestamped):
 class SavedView(Identified, Timestamped):
     """A list's filters, search, sort and columns under a name; ``query`` is the address's query string."""
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
     page = models.CharField(max_length=60)
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=2000, blank=True)
@@ -225,9 +209,7 @@ class SavedView(Identified, Timestamped):
     class Meta:
         ordering = ("name", "id")
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "page", "name"], name="saved_view_once"
-            ),
+            models.UniqueConstraint(fields=["user", "page", "name"], name="saved_view_once"),
             models.UniqueConstraint(
                 fields=["user", "page"],
                 condition=Q(is_default=True),
@@ -253,9 +235,7 @@ class Heartbeat(models.Model):
 
     class Meta:
         ordering = ("-at",)
-        constraints = [
-            models.UniqueConstraint(fields=["name", "minute"], name="heartbeat_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["name", "minute"], name="heartbeat_once")]
 
     def __str__(self) -> str:
         return f"{self.name} {self.minute:%H:%M}"
@@ -267,19 +247,13 @@ class IdempotencyRecord(models.Model):
     id = models.BigAutoField(primary_key=True)
     caller = models.CharField(max_length=60)
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(
-        max_length=64, help_text="SHA-256 of method, path and body."
-    )
-    status = models.PositiveSmallIntegerField(
-        null=True, help_text="Empty while the first request is still running."
-    )
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="Empty while the first request is still running.")
     body = models.JSONField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["caller", "key"], name="idempotency_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="idempotency_once")]
         indexes = [models.Index(fields=["created_at"], name="idempotency_age")]
 
 

@@ -26,17 +26,13 @@ def kept_secret(name: str, make) -> str:
 
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env("SECRET_KEY", default="") or kept_secret(
-    "secret_key", lambda: secrets.token_urlsafe(64)
-)
+SECRET_KEY = env("SECRET_KEY", default="") or kept_secret("secret_key", lambda: secrets.token_urlsafe(64))
 CREDENTIALS_KEYS = env.list("CREDENTIALS_KEYS", default=[]) or [
     kept_secret("credentials_key", lambda: Fernet.generate_key().decode())
 ]
 
 # Where we are reached -------------------------------------------------------------------------------
-PUBLIC_URL = env(
-    "PUBLIC_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}"
-).rstrip("/")
+PUBLIC_URL = env("PUBLIC_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}").rstrip("/")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
     "127.0.0.1",
@@ -121,11 +117,7 @@ SQLITE_OPTIONS = {
 }
 if not env("DATABASE_URL", default=""):
     VAR.mkdir(exist_ok=True)
-DATABASES = {
-    "default": env.db_url_config(
-        env("DATABASE_URL", default="") or f"sqlite:///{VAR / 'db.sqlite3'}"
-    )
-}
+DATABASES = {"default": env.db_url_config(env("DATABASE_URL", default="") or f"sqlite:///{VAR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
@@ -203,12 +195,8 @@ CRON_TOKEN = env("CRON_TOKEN", default="")
 # E-mail ------------------------------------------------------------------------------------------------------------
 EMAIL_URL = env("EMAIL_URL", default="")
 SMTP = env.email_url_config(EMAIL_URL) if EMAIL_URL else {}
-EMAIL_BACKEND = SMTP.get(
-    "EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend"
-)
-DEFAULT_FROM_EMAIL = env(
-    "DEFAULT_FROM_EMAIL", default="Retention Center <retention@localhost>"
-)
+EMAIL_BACKEND = SMTP.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Retention Center <retention@localhost>")
 
 # Signing in ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "retention_center.User"
@@ -234,11 +222,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # The browser's side ------------------------------------------------------------------------------------------------
-_auth_origin = (
-    "{0.scheme}://{0.netloc}".format(urlsplit(AUTH_CENTER_URL))
-    if AUTH_CENTER_URL
-    else None
-)
+_auth_origin = "{0.scheme}://{0.netloc}".format(urlsplit(AUTH_CENTER_URL)) if AUTH_CENTER_URL else None
 SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
@@ -255,9 +239,7 @@ SECURE_CSP = {
 SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = (
-    False  # the Auth Center's domain is shared: not ours to decide
-)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the Auth Center's domain is shared: not ours to decide
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

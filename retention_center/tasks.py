@@ -16,8 +16,6 @@ def keep_house() -> dict[str, int]:
     now = clock.now()
     return {
         "heartbeats": health.forget_old_beats(now),
-        "idempotency": IdempotencyRecord.objects.filter(
-            created_at__lt=now - IDEMPOTENCY_KEPT
-        ).delete()[0],
+        "idempotency": IdempotencyRecord.objects.filter(created_at__lt=now - IDEMPOTENCY_KEPT).delete()[0],
         "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
     }

@@ -39,9 +39,7 @@ class ContactAttempt(Identified):
         DELIVERED = "DELIVERED"
         SUCCESS = "SUCCESS"
 
-    RANK = {
-        status: rank for rank, status in enumerate(Status)
-    }  # proof of arrival beats a report of failure
+    RANK = {status: rank for rank, status in enumerate(Status)}  # proof of arrival beats a report of failure
     ACCEPTED = (Status.SENT, Status.BOUNCED, Status.DELIVERED, Status.SUCCESS)
 
     class Origin(models.TextChoices):
@@ -49,9 +47,7 @@ class ContactAttempt(Identified):
         CAMPAIGN = "campaign"
         MANUAL = "manual"
 
-    lead = models.ForeignKey(
-        Lead, models.SET_NULL, null=True, related_name="contact_attempts"
-    )
+    lead = models.ForeignKey(Lead, models.SET_NULL, null=True, related_name="contact_attempts")
     campaign = models.ForeignKey(
         Campaign,
         models.SET_NULL,
@@ -59,61 +55,39 @@ class ContactAttempt(Identified):
         blank=True,
         related_name="contact_attempts",
     )
-    script = models.ForeignKey(
-        Script, models.SET_NULL, null=True, blank=True, related_name="contact_attempts"
-    )
+    script = models.ForeignKey(Script, models.SET_NULL, null=True, blank=True, related_name="contact_attempts")
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     provider = models.CharField(max_length=20, blank=True)
     provider_ref = models.CharField(max_length=255, null=True, blank=True)
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.SEQUENCE)
-    work_id = models.CharField(
-        max_length=80, blank=True, help_text="The work item it was written for."
-    )
+    work_id = models.CharField(max_length=80, blank=True, help_text="The work item it was written for.")
     try_no = models.PositiveIntegerField(default=1)
     idempotency_key = models.CharField(max_length=120, unique=True)
     address = models.CharField(max_length=254, blank=True)
-    message = models.JSONField(
-        default=dict, blank=True, help_text="The text as it was rendered."
-    )
-    policy_snapshot = models.JSONField(
-        default=dict, blank=True, help_text="The facts that decided."
-    )
-    local_date = models.DateField(
-        null=True, help_text="The lead's own date, for the daily cap."
-    )
-    reason = models.CharField(
-        max_length=40, blank=True, help_text="Why it failed; a reason code."
-    )
-    was_unsent = models.BooleanField(
-        default=False, help_text="Certainly never reached the provider."
-    )
+    message = models.JSONField(default=dict, blank=True, help_text="The text as it was rendered.")
+    policy_snapshot = models.JSONField(default=dict, blank=True, help_text="The facts that decided.")
+    local_date = models.DateField(null=True, help_text="The lead's own date, for the daily cap.")
+    reason = models.CharField(max_length=40, blank=True, help_text="Why it failed; a reason code.")
+    was_unsent = models.BooleanField(default=False, help_text="Certainly never reached the provider.")
     started_at = models.DateTimeField(default=clock.now)
     recorded_at = models.DateTimeField(default=clock.now, editable=False)
-    deadline_at = models.DateTimeField(
-        null=True, help_text="No call may begin after it (real clock)."
-    )
+    deadline_at = models.DateTimeField(null=True, help_text="No call may begin after it (real clock).")
     called_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True, blank=True)
-    duration = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Seconds, for calls."
-    )
+    duration = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds, for calls.")
     cost = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     result = models.JSONField(default=dict, blank=True)
     notes = models.TextField(blank=True)
-    is_legacy = models.BooleanField(
-        default=False, editable=False, help_text="Brought over from the old system."
-    )
+    is_legacy = models.BooleanField(default=False, editable=False, help_text="Brought over from the old system.")
 
     objects = ContactAttemptQuerySet.as_manager()
 
     class Meta:
         ordering = ("-started_at", "-id")
         constraints = [
-            models.UniqueConstraint(
-                fields=["origin", "work_id", "try_no"], name="attempt_once_per_try"
-            ),
+            models.UniqueConstraint(fields=["origin", "work_id", "try_no"], name="attempt_once_per_try"),
             models.UniqueConstraint(
                 fields=["provider", "provider_ref"],
                 condition=~Q(provider_ref=None),

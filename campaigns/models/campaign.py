@@ -39,9 +39,7 @@ class Campaign(Stateful, Identified, Timestamped):
     class Meta:
         ordering = ("-created_at", "-id")
         indexes = [
-            models.Index(
-                fields=["status", "created_at", "id"], name="campaign_by_status"
-            ),
+            models.Index(fields=["status", "created_at", "id"], name="campaign_by_status"),
             models.Index(fields=["created_at", "id"], name="campaign_newest"),
         ]
 
@@ -66,25 +64,17 @@ class CampaignLead(Stateful, Identified):
         Status.COMPLETED: set(),
     }
 
-    campaign = models.ForeignKey(
-        Campaign, models.CASCADE, related_name="campaign_leads"
-    )
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="campaign_leads")
     lead = models.ForeignKey(Lead, models.CASCADE, related_name="campaign_leads")
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    reason = models.CharField(
-        max_length=40, blank=True, help_text="Why it is completed; a reason code."
-    )
+    reason = models.CharField(max_length=40, blank=True, help_text="Why it is completed; a reason code.")
     assigned_at = models.DateTimeField(default=clock.now)
     completed_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         ordering = ("-assigned_at", "-id")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["campaign", "lead"], name="campaign_lead_once"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["campaign", "lead"], name="campaign_lead_once")]
         indexes = [
             models.Index(
                 fields=["campaign", "status", "assigned_at"],

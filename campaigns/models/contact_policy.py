@@ -8,9 +8,7 @@ from retention_center.lib import clock
 from retention_center.lib.models import Identified
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-HOUR = RegexValidator(
-    r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", "Write a time as HH:MM, 00:00 to 24:00."
-)
+HOUR = RegexValidator(r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", "Write a time as HH:MM, 00:00 to 24:00.")
 
 
 def every_day() -> list[str]:
@@ -24,32 +22,18 @@ class ContactPolicy(models.Model):
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    contact_hours_start = models.CharField(
-        max_length=5, default="08:00", validators=[HOUR]
-    )
-    contact_hours_end = models.CharField(
-        max_length=5, default="21:00", validators=[HOUR]
-    )
+    contact_hours_start = models.CharField(max_length=5, default="08:00", validators=[HOUR])
+    contact_hours_end = models.CharField(max_length=5, default="21:00", validators=[HOUR])
     contact_days = models.JSONField(default=every_day)
-    max_contacts_per_day = models.PositiveIntegerField(
-        default=3, validators=[MinValueValidator(1)]
-    )
-    delay_between_channels = models.PositiveBigIntegerField(
-        default=0, help_text="Milliseconds."
-    )
-    late_after_hours = models.PositiveIntegerField(
-        default=24, validators=[MinValueValidator(1)]
-    )
-    holidays = models.JSONField(
-        default=list, blank=True, help_text="Local dates without contact, YYYY-MM-DD."
-    )
+    max_contacts_per_day = models.PositiveIntegerField(default=3, validators=[MinValueValidator(1)])
+    delay_between_channels = models.PositiveBigIntegerField(default=0, help_text="Milliseconds.")
+    late_after_hours = models.PositiveIntegerField(default=24, validators=[MinValueValidator(1)])
+    holidays = models.JSONField(default=list, blank=True, help_text="Local dates without contact, YYYY-MM-DD.")
     updated_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         verbose_name_plural = "contact policy"
-        constraints = [
-            models.CheckConstraint(condition=Q(id=1), name="contact_policy_one_row")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="contact_policy_one_row")]
 
     def __str__(self) -> str:
         return "Contact policy"
@@ -84,11 +68,7 @@ class SendingPause(Identified):
     )
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["scope", "target"], name="sending_pause_once"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["scope", "target"], name="sending_pause_once")]
 
     def __str__(self) -> str:
         return self.target or "Everything"

@@ -16,13 +16,9 @@ class Script(Identified, Timestamped):
 
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=10, choices=Channel)
-    subject = models.CharField(
-        max_length=300, blank=True, help_text="E-mail only; blank: the script's name."
-    )
+    subject = models.CharField(max_length=300, blank=True, help_text="E-mail only; blank: the script's name.")
     content = models.TextField(blank=True)
-    content_type = models.CharField(
-        max_length=4, choices=ContentType, default=ContentType.TEXT
-    )
+    content_type = models.CharField(max_length=4, choices=ContentType, default=ContentType.TEXT)
     url = models.URLField(
         max_length=500,
         blank=True,
@@ -34,9 +30,7 @@ class Script(Identified, Timestamped):
         help_text="Blank: the channel's first active provider.",
     )
     vapi_config = models.JSONField(default=dict, blank=True)
-    campaign = models.ForeignKey(
-        Campaign, models.SET_NULL, null=True, blank=True, related_name="scripts"
-    )
+    campaign = models.ForeignKey(Campaign, models.SET_NULL, null=True, blank=True, related_name="scripts")
     is_default = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 

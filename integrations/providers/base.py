@@ -77,9 +77,7 @@ class Provider:
     channels: ClassVar[tuple[str, ...]]
     is_searchable: ClassVar[bool] = False
     default_rate: ClassVar[float | None] = None  # calls per second; None is unlimited
-    parallel: ClassVar[int] = (
-        1  # how many calls at once; 0: answers at once, in this process
-    )
+    parallel: ClassVar[int] = 1  # how many calls at once; 0: answers at once, in this process
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config

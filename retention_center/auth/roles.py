@@ -31,6 +31,4 @@ def needs(role: Role, *, write: Role | None = None) -> Callable[[View], View]:
 def require(request: HttpRequest, role: Role) -> None:
     """Raise PermissionDenied, with a sentence for the 403 page, unless the user's role covers ``role``."""
     if not request.user.may(role):  # type: ignore[union-attr]
-        raise PermissionDenied(
-            f"This needs the role {role.label.lower()}; ask an admin."
-        )
+        raise PermissionDenied(f"This needs the role {role.label.lower()}; ask an admin.")

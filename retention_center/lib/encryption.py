@@ -23,18 +23,12 @@ def _keyring(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def encrypt(value: Any) -> str:
-    return (
-        _keyring(tuple(settings.CREDENTIALS_KEYS))
-        .encrypt(json.dumps(value).encode())
-        .decode()
-    )
+    return _keyring(tuple(settings.CREDENTIALS_KEYS)).encrypt(json.dumps(value).encode()).decode()
 
 
 def decrypt(token: str) -> Any:
     try:
-        return json.loads(
-            _keyring(tuple(settings.CREDENTIALS_KEYS)).decrypt(token.encode())
-        )
+        return json.loads(_keyring(tuple(settings.CREDENTIALS_KEYS)).decrypt(token.encode()))
     except InvalidToken as error:
         raise Undecryptable("No key of CREDENTIALS_KEYS opens this value.") from error
 

@@ -17,8 +17,6 @@ def new_id() -> str:
     global _last
     milliseconds = int(clock.now().timestamp() * 1000)
     with _lock:
-        value = max(
-            milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS), _last + 1
-        )
+        value = max(milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS), _last + 1)
         _last = value
     return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))

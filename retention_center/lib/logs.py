@@ -7,12 +7,8 @@ from typing import Any
 import structlog
 
 # What must never stand in a log: addresses, phone numbers, tokens (RELIABILITY, threats: logs)
-_PERSONAL = re.compile(
-    r"[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{7,15}\b|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]+"
-)
-_SECRET_KEYS = re.compile(
-    r"secret|token|password|authorization|api_?key", re.IGNORECASE
-)
+_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{7,15}\b|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]+")
+_SECRET_KEYS = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
 
 
 def mask(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -38,9 +34,7 @@ def configure(options: dict[str, Any]) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if options["format"] == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback
-        )
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
     logging.config.dictConfig(
         {
@@ -56,9 +50,7 @@ def configure(options: dict[str, Any]) -> None:
                     "foreign_pre_chain": shared,
                 }
             },
-            "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "line"}
-            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
                 "django_structlog": {"level": "WARNING"},

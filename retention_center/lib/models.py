@@ -10,9 +10,7 @@ ID_LENGTH = 40
 class Identified(models.Model):
     """An opaque, time-ordered id; ids of the old system (cuids) are kept as they are."""
 
-    id = models.CharField(
-        primary_key=True, max_length=ID_LENGTH, default=ids.new_id, editable=False
-    )
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=ids.new_id, editable=False)
 
     class Meta:
         abstract = True

@@ -41,9 +41,7 @@ class Stateful(models.Model):
         changes |= {"status": status, "updated_at": clock.now()}
         same = type(self)._base_manager.filter(pk=self.pk, status=self.status)
         if not same.update(**changes):
-            raise RefusedTransition(
-                f"{self} was changed by someone else; load it again."
-            )
+            raise RefusedTransition(f"{self} was changed by someone else; load it again.")
         for name, value in changes.items():
             setattr(self, name, value)
 

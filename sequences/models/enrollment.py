@@ -17,9 +17,7 @@ class SequenceEnrollmentQuerySet(models.QuerySet["SequenceEnrollment"]):
         return self.filter(status__in=SequenceEnrollment.OPEN)
 
     def by_status(self) -> dict[str, int]:
-        return dict(
-            self.order_by("status").values_list("status").annotate(models.Count("pk"))
-        )
+        return dict(self.order_by("status").values_list("status").annotate(models.Count("pk")))
 
 
 class SequenceEnrollment(Stateful, Identified):
@@ -55,16 +53,12 @@ class SequenceEnrollment(Stateful, Identified):
         TRIGGER = "trigger", "By the sequence"
         IMPORT = "import", "By an import"
 
-    sequence = models.ForeignKey(
-        RetentionSequence, models.CASCADE, related_name="enrollments"
-    )
+    sequence = models.ForeignKey(RetentionSequence, models.CASCADE, related_name="enrollments")
     lead = models.ForeignKey(Lead, models.CASCADE, related_name="sequence_enrollments")
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     run_no = models.PositiveIntegerField(default=1)
     version = models.PositiveIntegerField()
-    current_step = models.PositiveIntegerField(
-        default=0, help_text="How many steps of this run are done."
-    )
+    current_step = models.PositiveIntegerField(default=0, help_text="How many steps of this run are done.")
     source = models.CharField(max_length=10, choices=Source, default=Source.MANUAL)
     reason = models.CharField(max_length=40, blank=True)
     enrolled_at = models.DateTimeField(default=clock.now)
@@ -78,18 +72,14 @@ class SequenceEnrollment(Stateful, Identified):
     class Meta:
         ordering = ("-enrolled_at", "-id")
         verbose_name = "enrollment"
-        constraints = [
-            models.UniqueConstraint(fields=["sequence", "lead"], name="enrollment_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["sequence", "lead"], name="enrollment_once")]
         indexes = [
             models.Index(
                 fields=["sequence", "status", "enrolled_at"],
                 name="enrollment_by_status",
             ),
             models.Index(fields=["lead", "status"], name="enrollment_of_lead"),
-            models.Index(
-                fields=["sequence", "enrolled_at", "id"], name="enrollment_newest"
-            ),
+            models.Index(fields=["sequence", "enrolled_at", "id"], name="enrollment_newest"),
         ]
 
     def __str__(self) -> str:
@@ -133,16 +123,10 @@ class SequenceStepExecution(Identified):
 
     OPEN = (Status.SCHEDULED, Status.PENDING)
 
-    enrollment = models.ForeignKey(
-        SequenceEnrollment, models.CASCADE, related_name="executions"
-    )
-    sequence = models.ForeignKey(
-        RetentionSequence, models.CASCADE, related_name="executions"
-    )
+    enrollment = models.ForeignKey(SequenceEnrollment, models.CASCADE, related_name="executions")
+    sequence = models.ForeignKey(RetentionSequence, models.CASCADE, related_name="executions")
     lead = models.ForeignKey(Lead, models.CASCADE, related_name="step_executions")
-    step = models.ForeignKey(
-        "sequences.SequenceStep", models.CASCADE, related_name="executions"
-    )
+    step = models.ForeignKey("sequences.SequenceStep", models.CASCADE, related_name="executions")
     step_key = models.CharField(max_length=40)
     run_no = models.PositiveIntegerField()
     contact_attempt = models.ForeignKey(
@@ -156,9 +140,7 @@ class SequenceStepExecution(Identified):
     scheduled_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     executed_at = models.DateTimeField(null=True, blank=True)
-    reason = models.CharField(
-        max_length=40, blank=True, help_text="Why it ended as it did; a reason code."
-    )
+    reason = models.CharField(max_length=40, blank=True, help_text="Why it ended as it did; a reason code.")
     held_reason = models.CharField(max_length=40, blank=True)
     held_until = models.DateTimeField(null=True, blank=True)
     held_since = models.DateTimeField(null=True, blank=True)
@@ -177,17 +159,14 @@ class SequenceStepExecution(Identified):
         ordering = ("scheduled_at", "id")
         verbose_name = "step execution"
         constraints = [
-            models.UniqueConstraint(
-                fields=["enrollment", "run_no", "step_key"], name="execution_once"
-            ),
+            models.UniqueConstraint(fields=["enrollment", "run_no", "step_key"], name="execution_once"),
             models.UniqueConstraint(
                 fields=["enrollment", "run_no"],
                 condition=Q(status__in=["SCHEDULED", "PENDING"]),
                 name="execution_one_open",
             ),
             models.CheckConstraint(
-                condition=~Q(status="PENDING")
-                | Q(lease_until__isnull=False, fence__gte=1),
+                condition=~Q(status="PENDING") | Q(lease_until__isnull=False, fence__gte=1),
                 name="execution_pending_is_leased",
             ),
         ]

@@ -53,19 +53,13 @@ class RetentionSequence(Stateful, Identified, Timestamped):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
-    channels = models.JSONField(
-        default=list, help_text="The channels of its live steps."
-    )
-    trigger_type = models.CharField(
-        max_length=15, choices=Trigger, default=Trigger.MANUAL
-    )
+    channels = models.JSONField(default=list, help_text="The channels of its live steps.")
+    trigger_type = models.CharField(max_length=15, choices=Trigger, default=Trigger.MANUAL)
     trigger_config = models.JSONField(default=dict, blank=True)
     reentry = models.CharField(max_length=10, choices=Reentry, default=Reentry.NEVER)
     reentry_days = models.PositiveIntegerField(default=30)
     stop_on_reply = models.BooleanField(default=True)
-    version = models.PositiveIntegerField(
-        default=0, help_text="The live version of its steps; 0: none yet."
-    )
+    version = models.PositiveIntegerField(default=0, help_text="The live version of its steps; 0: none yet.")
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
     cursor_at = models.DateTimeField(null=True, editable=False)
     cursor_id = models.CharField(max_length=40, blank=True, editable=False)
@@ -105,38 +99,24 @@ class SequenceStep(Identified, Timestamped):
         STOP = "stop", "Stop the sequence"
         WAIT = "wait", "Wait for staff"
 
-    sequence = models.ForeignKey(
-        RetentionSequence, models.CASCADE, related_name="steps"
-    )
+    sequence = models.ForeignKey(RetentionSequence, models.CASCADE, related_name="steps")
     version = models.PositiveIntegerField()
     key = models.CharField(max_length=40)
     step_order = models.PositiveIntegerField(help_text="1 is the first.")
     channel = models.CharField(max_length=10, choices=Channel)
-    script = models.ForeignKey(
-        Script, models.SET_NULL, null=True, blank=True, related_name="sequence_steps"
-    )
+    script = models.ForeignKey(Script, models.SET_NULL, null=True, blank=True, related_name="sequence_steps")
     delay_value = models.PositiveIntegerField(default=0)
-    delay_unit = models.CharField(
-        max_length=5, choices=DelayUnit, default=DelayUnit.DAYS
-    )
+    delay_unit = models.CharField(max_length=5, choices=DelayUnit, default=DelayUnit.DAYS)
     conditions = models.JSONField(default=list, blank=True)
     is_active = models.BooleanField(default=True)
-    on_failure = models.CharField(
-        max_length=4, choices=OnFailure, default=OnFailure.SKIP
-    )
+    on_failure = models.CharField(max_length=4, choices=OnFailure, default=OnFailure.SKIP)
 
     class Meta:
         ordering = ("version", "step_order")
         constraints = [
-            models.UniqueConstraint(
-                fields=["sequence", "version", "step_order"], name="step_order_once"
-            ),
-            models.UniqueConstraint(
-                fields=["sequence", "version", "key"], name="step_key_once"
-            ),
-            models.CheckConstraint(
-                condition=Q(step_order__gte=1), name="step_order_from_one"
-            ),
+            models.UniqueConstraint(fields=["sequence", "version", "step_order"], name="step_order_once"),
+            models.UniqueConstraint(fields=["sequence", "version", "key"], name="step_key_once"),
+            models.CheckConstraint(condition=Q(step_order__gte=1), name="step_order_from_one"),
         ]
 
     def __str__(self) -> str:
