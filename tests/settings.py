@@ -48,7 +48,7 @@ from retention_center.settings import *  # noqa: E402, F403 - the environment mu
 from retention_center.settings import DATABASES, SQLITE_OPTIONS, STORAGES  # noqa: E402
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # A file, not memory: threads and other processes work on it too. No test cuts the power, so it need not wait for the disk.
+    # A file, not memory: threads and other processes work on it too. No test cuts the power: it need not wait for the disk
     DATABASES["default"]["TEST"] = {"NAME": str(SCRATCH / "test.sqlite3")}
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS | {
         "init_command": SQLITE_OPTIONS["init_command"].replace("synchronous=FULL", "synchronous=OFF"),
