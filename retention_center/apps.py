@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class GroundConfig(AppConfig):
@@ -8,4 +9,6 @@ class GroundConfig(AppConfig):
     verbose_name = "Retention Center"
 
     def ready(self) -> None:
-        from retention_center import checks  # noqa: F401 - Django asks that checks are registered here
+        from retention_center import checks, schedules  # noqa: F401 - both need the models loaded
+
+        post_migrate.connect(schedules.complete_database, sender=self)

@@ -1,0 +1,56 @@
+"""The prompt clock: runs the tick every second or so, where django-q2's schedules know only minutes."""
+
+import signal
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+from django.utils.module_loading import import_string
+
+from retention_center.lib import clock
+
+log = structlog.get_logger(__name__)
+BUSY = 1.0  # seconds to the next tick after one that found work
+IDLE = 5.0
+AFTER_ERROR = 15.0
+SLICE = 0.2
+
+
+class Command(BaseCommand):
+    help = "Looks for due work all the time, until SIGTERM. Any number may run, on any number of machines."
+    stopping = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="Look once, then end.")
+
+    def handle(self, *, once: bool, **options: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        tick = import_string(settings.SCHEDULES["tick"][0])
+        while not self.stopping:
+            pause = self._run(tick)
+            if once:
+                break
+            self._rest(pause)
+
+    def _run(self, tick: Any) -> float:
+        """One tick; how long to rest after it. An error is told and tried again: the database may be away."""
+        close_old_connections()
+        try:
+            report = tick()
+        except Exception:
+            log.exception("tick_failed")
+            return AFTER_ERROR
+        return BUSY if getattr(report, "due", 0) else IDLE
+
+    def _rest(self, seconds: float) -> None:
+        until = clock.monotonic() + seconds
+        while not self.stopping and clock.monotonic() < until:
+            clock.sleep(SLICE)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
