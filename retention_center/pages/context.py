@@ -1,0 +1,64 @@
+"""What the frame around every page shows. Worked out only when a template asks, so partials pay nothing for it."""
+
+from functools import cached_property
+
+from django.http import HttpRequest
+from django.utils.timezone import get_current_timezone_name
+
+from retention_center import health
+from retention_center.lib import clock
+from retention_center.models import User
+from retention_center.pages import navigation
+from retention_center.pages.theme import THEMES, theme_of
+
+
+class Frame:
+    """Sidebar, processor light, theme. At most two queries, none for somebody not signed in."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @cached_property
+    def user(self) -> User | None:
+        user = getattr(self.request, "user", None)
+        return user if isinstance(user, User) else None
+
+    @cached_property
+    def theme(self) -> str:
+        """light, dark or system."""
+        return theme_of(self.request)
+
+    themes = THEMES
+
+    @property
+    def navigation(self) -> list[list[navigation.Item]]:
+        return navigation.groups_for(self.user.role, self.request.path) if self.user else []
+
+    @cached_property
+    def light(self) -> health.ProcessorState | None:
+        """The processor light, for people who are signed in."""
+        return health.processor_state(clock.now()) if self.user else None
+
+    @property
+    def pause_url(self) -> str:
+        """Where "Stop sending" posts to; nothing for viewers, who may not."""
+        return navigation.address("sending-pause") if self.user and self.user.may("operator") else ""
+
+    @property
+    def light_url(self) -> str:
+        """Where the processor light leads: what is overdue, else today's page."""
+        return navigation.address("attempts-due") or navigation.address("dashboard") or "/"
+
+    @property
+    def zone(self) -> str:
+        return get_current_timezone_name()
+
+    @property
+    def has_shortcuts(self) -> bool:
+        """Single-letter shortcuts are on until somebody turns them off."""
+        return not self.user or self.user.preferences.get("shortcuts", True)
+
+
+def frame(request: HttpRequest) -> dict[str, Frame]:
+    """Context processor: ``frame`` in every template."""
+    return {"frame": Frame(request)}

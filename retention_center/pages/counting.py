@@ -1,0 +1,34 @@
+"""Counts that stay cheap: several in one query, none further than the cap."""
+
+from collections.abc import Sequence
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+from django.db.models import QuerySet
+
+from retention_center.pages import words
+
+CAP = 10_000
+
+
+def capped_counts(querysets: Sequence[QuerySet], cap: int = CAP) -> list[int]:
+    """How many rows each has, in one query; ``cap + 1`` stands for "more than ``cap``"."""
+    parts: list[str] = []
+    params: list[object] = []
+    for rows in querysets:
+        try:
+            sql, values = rows.order_by().values("pk")[: cap + 1].query.sql_with_params()
+        except EmptyResultSet:
+            sql, values = "SELECT 1 WHERE 1 = 0", ()
+        parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")
+        params += values
+    if not parts:
+        return []
+    with connections[querysets[0].db].cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(parts), params)
+        return list(cursor.fetchone())
+
+
+def in_words(count: int, cap: int = CAP) -> str:
+    """ "1,240", or "about 10,000" past the cap."""
+    return words.number(count) if count <= cap else f"about {words.number(cap)}"

@@ -1,0 +1,15 @@
+"""Search, preferences, saved views, and the style page."""
+
+from django.urls import path
+
+from retention_center.pages import saved_views, style, views
+
+urlpatterns = [
+    path("search/", views.search_page, name="search"),
+    path("preferences/theme", views.theme_preference, name="theme"),
+    path("preferences/shortcuts", views.shortcut_preference, name="shortcuts"),
+    path("views/", saved_views.save_as, name="saved-views"),
+    path("views/<str:pk>/", saved_views.save, name="saved-view"),
+    path("views/<str:pk>/delete", saved_views.delete, name="saved-view-delete"),
+    path("style/", style.style_page, name="style"),
+]
