@@ -56,20 +56,23 @@ def context_for(
     unsubscribe_url: str = "",
     tracking_url: str = "",
 ) -> dict[str, Any]:
-    """What a script may say about a lead: plain values only, under the names staff write."""
+    """What a script may say about a lead: plain values only, under the names staff write.
+
+    A blank is None, so that ``{% if lastName %}`` is false for it (in Liquid an empty text is true).
+    """
     return {
-        "firstName": lead.first_name,
-        "lastName": lead.last_name,
-        "email": lead.email or "",
-        "phone": lead.phone or "",
-        "externalId": lead.external_id,
-        "source": lead.source,
+        "firstName": lead.first_name or None,
+        "lastName": lead.last_name or None,
+        "email": lead.email or None,
+        "phone": lead.phone or None,
+        "externalId": lead.external_id or None,
+        "source": lead.source or None,
         "status": str(lead.status),
-        "meta": lead.meta,
-        "campaign": {"name": campaign.name if campaign else ""},
-        "sequence": {"name": sequence_name},
-        "unsubscribeUrl": unsubscribe_url,
-        "trackingUrl": tracking_url,
+        "meta": {name: None if value == "" else value for name, value in lead.meta.items()},
+        "campaign": {"name": campaign.name if campaign else None},
+        "sequence": {"name": sequence_name or None},
+        "unsubscribeUrl": unsubscribe_url or None,
+        "trackingUrl": tracking_url or None,
     }
 
 
@@ -115,7 +118,7 @@ def _email(script: Script, context: Mapping[str, Any]) -> Rendered:
     is_html = script.content_type == Script.ContentType.HTML
     template = compiled(script.content, "html" if is_html else "text")
     body = template.render(context)
-    link = "" if "unsubscribeUrl" in template.names else context["unsubscribeUrl"]
+    link = "" if "unsubscribeUrl" in template.names else context["unsubscribeUrl"] or ""
     postal = "" if settings.POSTAL_ADDRESS in body else settings.POSTAL_ADDRESS
     if is_html:
         return Rendered(
@@ -146,7 +149,7 @@ class _Anything(str):
         return _Anything("sample")
 
 
-_SAMPLE: dict[str, Any] = {name: "sample" for name in NAMES} | {
+_SAMPLE: dict[str, Any] = dict.fromkeys(NAMES, "sample") | {
     "meta": _Anything("sample"),
     "campaign": {"name": "sample"},
     "sequence": {"name": "sample"},

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, TextIO
 
 from liquid import Environment, RenderContext
-from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.builtin.expressions import Path
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterArgumentError, LiquidError, LoopIterationLimitError, OutputStreamLimitError
 from liquid.output import LimitedStringIO
@@ -33,11 +33,15 @@ LIST_ITEMS = 10_000
 LARGEST_NUMBER = 10**18
 TAGS = {"if", "unless", "case", "for", "break", "continue", "assign", "capture", "comment", "#"}
 PSEUDO_TAGS = {"content", "output", "illegal"}  # the parser's own, for text, {{ }} and unknown tags
-FILTERS = set(
-    "abs append at_least at_most capitalize ceil default divided_by downcase escape first floor join last lstrip minus"
-    " modulo newline_to_br plus prepend remove remove_first replace replace_first round rstrip size slice sort split"
-    " squish strip strip_html strip_newlines times truncate truncatewords uniq upcase url_decode url_encode".split()
-)
+# fmt: off
+FILTERS = {
+    "abs", "append", "at_least", "at_most", "capitalize", "ceil", "default", "divided_by", "downcase", "escape",
+    "first", "floor", "join", "last", "lstrip", "minus", "modulo", "newline_to_br", "plus", "prepend", "remove",
+    "remove_first", "replace", "replace_first", "round", "rstrip", "size", "slice", "sort", "split", "squish",
+    "strip", "strip_html", "strip_newlines", "times", "truncate", "truncatewords", "uniq", "upcase", "url_decode",
+    "url_encode",
+}
+# fmt: on
 
 
 class EmptyPlaceholder(Exception):
@@ -140,10 +144,11 @@ def _is_empty(value: object) -> bool:
 class PlaceholderNode(OutputNode):
     """{{ … }}: refuses to write a blank where a placeholder has no value and nobody said what to write instead."""
 
-    __slots__ = ("fallback_is_a_name", "required")
+    __slots__ = ("fallback_is_a_name", "name", "required")
 
-    def __init__(self, token: Any, expression: FilteredExpression) -> None:
+    def __init__(self, token: Any, expression: Any) -> None:
         super().__init__(token, expression)
+        self.name = str(expression.left)
         filters = expression.filters or []
         defaults = [each for each in filters if each.name == "default"]
         others = [each for each in filters if each.name != "default"]
@@ -161,7 +166,7 @@ class PlaceholderNode(OutputNode):
                 raise EmptyPlaceholder(str(path))
         value = self.expression.evaluate(context)
         if self.fallback_is_a_name and _is_empty(value):
-            raise EmptyPlaceholder(str(self.expression.left))
+            raise EmptyPlaceholder(self.name)
         return value
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:

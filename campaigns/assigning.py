@@ -1,0 +1,93 @@
+"""Leads into campaigns and out of them, set-based: however many leads, a constant number of statements per slice.
+
+Everything here locks the leads first, in the order of their ids, so that two who assign, remove or opt out the same
+leads at once count each lead once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import batched
+from typing import NamedTuple
+
+from django.db import transaction
+
+from campaigns.models import Campaign, CampaignLead
+from leads.models import Lead
+from retention_center import audit
+
+SLICE = 500  # leads per statement
+WAITING = (CampaignLead.Status.PENDING, CampaignLead.Status.CONTACTED)
+
+
+class Assigned(NamedTuple):
+    assigned: int
+    skipped: int  # already in the campaign, deleted, or no such lead
+
+
+def assign(campaign: Campaign, lead_ids: Iterable[str], now: datetime, actor: audit.Actor) -> Assigned:
+    """Put the leads into the campaign, each once; says how many are new in it and how many were left out."""
+    asked = list(dict.fromkeys(lead_ids))
+    with transaction.atomic():
+        assigned = sum(_insert(campaign.pk, ids, now) for ids in _slices(asked))
+        result = Assigned(assigned, len(asked) - assigned)
+        if assigned:
+            audit.record(actor, "assign leads", campaign, after=result._asdict())
+    return result
+
+
+def assign_imported(campaign_id: str, lead_ids: Sequence[str], now: datetime) -> int:
+    """Put imported leads into the campaign the import names: how many are new in it.
+
+    The import is what staff did, and is audited as such; a campaign that no longer exists takes nobody.
+    """
+    with transaction.atomic():
+        if not Campaign.objects.filter(pk=campaign_id).exists():
+            return 0
+        return sum(_insert(campaign_id, ids, now) for ids in _slices(lead_ids))
+
+
+def remove(campaign: Campaign, lead_ids: Iterable[str], actor: audit.Actor) -> int:
+    """Take the leads out of the campaign: how many were in it. Their attempts stay."""
+    with transaction.atomic():
+        removed = 0
+        for ids in _slices(list(dict.fromkeys(lead_ids))):
+            _lock(ids)
+            removed += CampaignLead.objects.filter(campaign=campaign, lead_id__in=ids).delete()[0]
+        if removed:
+            audit.record(actor, "remove leads", campaign, after={"removed": removed})
+    return removed
+
+
+def complete_for_lead(lead_ids: Sequence[str], reason: str, now: datetime) -> int:
+    """End the leads' part in every campaign, for a reason code: how many campaign leads ended.
+
+    Called (settings.LEAD_WENT_OFF) inside the transaction that makes the leads not contactable, under their locks.
+    """
+    ended = 0
+    for ids in _slices(lead_ids):
+        waiting = CampaignLead.objects.filter(lead_id__in=ids, status__in=WAITING)
+        ended += waiting.update(status=CampaignLead.Status.COMPLETED, reason=reason, completed_at=now, updated_at=now)
+    return ended
+
+
+def _insert(campaign_id: str, lead_ids: Sequence[str], now: datetime) -> int:
+    present = _lock(lead_ids)
+    inside = CampaignLead.objects.filter(campaign_id=campaign_id, lead_id__in=present)
+    known = set(inside.values_list("lead_id", flat=True))
+    fresh = [
+        CampaignLead(campaign_id=campaign_id, lead_id=lead_id, assigned_at=now, updated_at=now)
+        for lead_id in present
+        if lead_id not in known
+    ]
+    CampaignLead.objects.bulk_create(fresh)
+    return len(fresh)
+
+
+def _lock(lead_ids: Sequence[str]) -> list[str]:
+    """Lock the leads that are present: their ids, in order."""
+    return list(Lead.objects.present().filter(pk__in=lead_ids).locked().values_list("pk", flat=True))
+
+
+def _slices(lead_ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids in order, in slices: locks are then taken in one order over all slices."""
+    return (list(ids) for ids in batched(sorted(lead_ids), SLICE))
