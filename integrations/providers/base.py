@@ -90,5 +90,9 @@ class Provider:
         """Look a message up by our key: its receipt, None if it certainly never arrived, or OutcomeUnknown."""
         raise OutcomeUnknown(f"{self.name} cannot be searched.")
 
+    def check(self) -> str:
+        """Ask the provider whether our credentials work: its answer in plain words, or NotSent."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Give connections back."""

@@ -36,6 +36,9 @@ def decrypt(token: str) -> Any:
 class EncryptedJSONField(models.TextField):
     """Holds any JSON value; only the ciphertext reaches the database."""
 
+    _pyi_private_set_type: Any  # for django-stubs: TextField would say str
+    _pyi_private_get_type: Any
+
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else decrypt(value)
 
