@@ -24,7 +24,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: one that begins with = + - @, tab or return gets an apostrophe."""
+    """A text no spreadsheet takes for a formula: an apostrophe goes before = + - @, tab or return."""
     return f"'{text}" if text.startswith(RISKY) else text
 
 

@@ -68,7 +68,7 @@ def ago(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def when(at: datetime | None, style: str = "exact") -> SafeString | str:
-    """A time in the reader's zone. Styles: exact ("21 Feb 2026 14:02"), day, clock ("14:02"), planned ("Today 23:00")."""
+    """A time in the reader's zone: exact ("21 Feb 2026 14:02"), day, clock ("14:02") or planned ("Today 23:00")."""
     if not at:
         return "none"
     text = {
@@ -155,7 +155,7 @@ def section(content: str, title: str, note: Any = "", href: str = "", link: str 
     side = format_html("<span>{}</span>", note) if note else ""
     door = format_html('<a href="{}">{}</a>', href, link) if href else ""
     head = format_html('<div class="section-head"><h2>{}</h2>{}{}</div>', title, side, door)
-    return format_html('<section class="section"{}>{}{}</section>', anchor, head, mark_safe(content))
+    return format_html('<section class="section"{}>{}{}</section>', anchor, head, content)
 
 
 def _status(model: Any, value: object) -> Status:
