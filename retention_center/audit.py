@@ -1,5 +1,6 @@
 """Who changed what: one AuditEvent per human or API change, in the transaction of the change."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,13 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> AuditEvent:
     """Write down that ``actor`` did ``action`` (a verb, "change") to ``obj``; values must be JSON and hold no secrets."""
-    return AuditEvent.objects.create(
+    event = _event(actor, action, obj, before or {}, after or {})
+    event.save(force_insert=True)
+    return event
+
+
+def _event(actor: Actor, action: str, obj: models.Model, before: dict[str, Any], after: dict[str, Any]) -> AuditEvent:
+    return AuditEvent(
         actor=actor.user,
         actor_name=actor.name[:200],
         via=actor.via,
@@ -48,10 +55,23 @@ def record(
         object_type=obj._meta.model_name,
         object_id=str(obj.pk),
         object_label=str(obj)[:200],
-        before=before or {},
-        after=after or {},
+        before=before,
+        after=after,
         request_id=actor.request_id,
     )
+
+
+def record_many(
+    actor: Actor, action: str, changes: Iterable[tuple[models.Model, dict[str, Any], dict[str, Any]]]
+) -> None:
+    """The same for many objects at once: (object, values before, values after) of each."""
+    AuditEvent.objects.bulk_create(_event(actor, action, *change) for change in changes)
+
+
+def forget(object_type: str, object_ids: Iterable[str], label: str) -> None:
+    """Take the personal data out of the events of erased objects; that something was done, and when, stays."""
+    events = AuditEvent.objects.filter(object_type=object_type, object_id__in=list(object_ids))
+    events.update(before={}, after={}, object_label=label)
 
 
 def changed_values(obj: models.Model, before: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

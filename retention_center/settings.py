@@ -154,6 +154,7 @@ SCHEDULES = {  # name: dotted path, cron
 }
 JOBS = {  # kind: the function that does the job
     "import_leads": "leads.importing.run.run_job",
+    "check_import": "leads.importing.check.run_job",
     "change_leads": "leads.bulk.run_job",
     "enroll_leads": "sequences.bulk.run_job",
 }
@@ -175,6 +176,22 @@ LEAD_WENT_OFF = [  # called inside the transaction that makes a lead not contact
     "sequences.enrolling.stop_for_lead",
     "campaigns.assigning.complete_for_lead",
 ]
+ERASERS = [  # called inside the transaction that erases leads: each app takes the personal data out of its own rows
+    "campaigns.erasing.erase_leads",
+    "sequences.erasing.erase_leads",
+    "conversions.erasing.erase_leads",
+]
+IMPORTED = "campaigns.assigning.assign_imported"  # called with the leads of each imported slice, in its transaction
+TIMELINES = {  # a lead's rows by the name of the relation: the function that tells each as an event
+    "contact_attempts": "campaigns.events.attempt_as_event",
+    "step_executions": "sequences.events.execution_as_event",
+    "sequence_enrollments": "sequences.events.enrollment_as_event",
+    "conversions": "conversions.events.conversion_as_event",
+}
+LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can: choices, and the doing of it
+    "campaign": ("campaigns.lead_actions.campaigns", "campaigns.lead_actions.add_to_campaign"),
+    "sequence": ("sequences.lead_actions.sequences", "sequences.lead_actions.enroll_in_sequence"),
+}
 OVERDUE = "sequences.processor.count_overdue"  # for the processor light
 SEARCHES = [
     "leads.search.find",
@@ -266,7 +283,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["retention_center.api.permissions.ByRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["retention_center.api.parsers.WireJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "retention_center.api.negotiation.OneFormat",
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_FILTER_BACKENDS": ["retention_center.api.filters.WireFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "retention_center.api.paging.WirePagination",
     "DEFAULT_SCHEMA_CLASS": "retention_center.api.schema.WireSchema",
@@ -291,6 +310,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "AUTHENTICATION_WHITELIST": ["retention_center.api.authentication.BearerAuthentication"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 # Languages, times, static files -----------------------------------------------------------------------------------

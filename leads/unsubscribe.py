@@ -1,0 +1,52 @@
+"""The unsubscribe link of every e-mail: signed, for ever good, and nothing happens until somebody posts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+
+from leads import consent
+from leads.models import Lead
+from retention_center.audit import Actor
+from retention_center.lib.channels import Channel
+
+SOURCE = "unsubscribe link"
+_SALT = "leads.unsubscribe"
+PERSON = Actor("the lead", "system")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Who was written to, and by which attempt."""
+
+    lead_id: str
+    attempt_id: str
+
+
+def url_for(lead_id: str, attempt_id: str = "") -> str:
+    """The absolute address that lets this lead unsubscribe; needs no sign-in and never expires."""
+    return f"{settings.PUBLIC_URL}/u/{_signer().sign(f'{lead_id}.{attempt_id}')}"
+
+
+def _signer() -> Signer:
+    return Signer(salt=_SALT, sep="~")
+
+
+def read(token: str) -> Link | None:
+    """What a link's token says; None when it was not made by us."""
+    try:
+        named = _signer().unsign(token)
+    except BadSignature:
+        return None
+    lead_id, _, attempt_id = named.partition(".")
+    return Link(lead_id, attempt_id)
+
+
+def unsubscribe(link: Link, *, now: datetime) -> bool:
+    """The person's own opt-out of e-mail; False when the lead is gone. Again: nothing more happens."""
+    lead = Lead.objects.filter(pk=link.lead_id).first()
+    if lead is None or lead.erased_at:
+        return False
+    consent.opt_out(lead, channel=Channel.EMAIL, reason=consent.OPTED_OUT, source=SOURCE, now=now, actor=PERSON)
+    return True
