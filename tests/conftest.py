@@ -1,18 +1,45 @@
 """What every test can ask for. Rows come from `tests/builders.py`."""
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from retention_center.models import Role, User
 from tests import builders
+from tests.environment import SCRATCH
+from tests.processes import Manage, redis
+
+BROWSER_TESTS = Path(__file__).parent / "browser"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(BROWSER_TESTS):
+            item.add_marker(pytest.mark.browser)
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers share the folder with who started them
+        shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def forget_cached(request: pytest.FixtureRequest) -> None:
+    """Tests that really commit leave the cache's rows behind, which no model owns."""
+    if "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
+        cache.clear()
 
 
 @pytest.fixture
 def now() -> datetime:
-    """A Wednesday noon in UTC: inside the contact window of Europe and the Americas' east coast."""
+    """A Wednesday, 15:00 in UTC: inside the contact hours of Europe and of America's east coast."""
     return datetime(2026, 3, 11, 15, 0, tzinfo=UTC)
 
 
@@ -56,3 +83,17 @@ def as_operator(operator: User, signed_in: Callable[[User], Client]) -> Client:
 @pytest.fixture
 def as_viewer(viewer: User, signed_in: Callable[[User], Client]) -> Client:
     return signed_in(viewer)
+
+
+@pytest.fixture
+def subprocess_manage(transactional_db: None) -> Iterator[Manage]:
+    """`manage.py` in processes of its own, which may be killed, on the database this test sees."""
+    manage = Manage()
+    yield manage
+    manage.kill_all()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with redis() as url:
+        yield url
