@@ -10,10 +10,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from retention_center.api import throttles
 from retention_center.models import Role, User
 from tests import builders
 from tests.environment import SCRATCH
 from tests.processes import Manage, redis
+from tests.wire import Wire
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
 
@@ -97,3 +99,19 @@ def subprocess_manage(transactional_db: None) -> Iterator[Manage]:
 def redis_url() -> Iterator[str]:
     with redis() as url:
         yield url
+
+
+@pytest.fixture
+def api(db: None) -> Callable[[str], Wire]:
+    """``api("operator")``: a caller of the API with a key of that role; ``api("")``: a caller with none."""
+
+    def caller(role: str = Role.OPERATOR) -> Wire:
+        return Wire(builders.make_api_key(role) if role else "")
+
+    return caller
+
+
+@pytest.fixture(autouse=True)
+def _full_buckets() -> None:
+    """No test inherits what another one asked of the API's limits."""
+    throttles.forget()

@@ -1,0 +1,1 @@
+"""What every address under /api/ shares: who may call, the wire's names, lists, problems, the document."""

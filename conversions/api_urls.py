@@ -1,0 +1,5 @@
+"""Addresses of this app under /api/."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

@@ -1,0 +1,39 @@
+"""The OpenAPI document and its page, both from this server alone and open to anybody."""
+
+from typing import Any
+
+from django.utils.csp import CSP
+from django.utils.decorators import method_decorator
+from django.views.decorators.csp import csp_override
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from retention_center.api.permissions import Open
+
+PAGE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],  # Swagger UI writes style attributes
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+
+
+class SchemaView(SpectacularAPIView):
+    """The document, as JSON."""
+
+    renderer_classes = [OpenApiJsonRenderer]
+    authentication_classes: list[Any] = []
+    permission_classes = [Open]
+
+
+@method_decorator(csp_override(PAGE_CSP), name="dispatch")
+class DocsView(SpectacularSwaggerSplitView):
+    """The document as a page to read and to try."""
+
+    url_name = "api-schema"
+    authentication_classes: list[Any] = []
+    permission_classes = [Open]

@@ -1,0 +1,93 @@
+"""The OpenAPI document, made from the views: who may call, and which problems each address can answer with."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from retention_center.api.permissions import Open
+from retention_center.api.problems import CONTENT_TYPE
+
+
+class FieldProblem(serializers.Serializer):
+    field = serializers.CharField(allow_blank=True)
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemDetails(serializers.Serializer):
+    """RFC 9457. ``detail`` is a sentence for people; some problems have further members."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = FieldProblem(many=True)
+
+
+PROBLEMS = {
+    "400": "Malformed: a field, a filter, or the body.",
+    "401": "No valid credential.",
+    "403": "The caller's role is too low.",
+    "404": "There is nothing at this address.",
+    "409": "What stands in the database forbids it.",
+    "413": "The body is too large.",
+    "415": "The body has a media type we do not read.",
+    "422": "The Idempotency-Key was used with another request.",
+    "429": "Too many requests; Retry-After says when to come again.",
+}
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Makes the request repeatable for 24 h: a repeat gets the first answer again.",
+)
+
+
+class WireSchema(AutoSchema):
+    """Adds the problem answers to what drf-spectacular finds in a view."""
+
+    def _get_response_bodies(self, direction: str = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        if direction == "response":
+            for code in self._problems():
+                bodies.setdefault(code, self._problem(code))
+        return bodies
+
+    def get_override_parameters(self) -> list[Any]:
+        given = super().get_override_parameters()
+        return [*given, _IDEMPOTENCY_KEY] if self.method == "POST" and not self._is_open() else given
+
+    def _problems(self) -> list[str]:
+        codes = ["400", "429"]
+        if not self._is_open():
+            codes += ["401", "403"]
+        if "{" in self.path:
+            codes.append("404")
+        if self.method != "GET":
+            codes.append("409")
+        if self.method in {"POST", "PUT", "PATCH"}:
+            codes += ["413", "415"]
+        if self.method == "POST" and not self._is_open():
+            codes.append("422")
+        return codes
+
+    def _problem(self, code: str) -> Any:
+        described = self._get_response_for_code(ProblemDetails(), code, [CONTENT_TYPE])
+        headers = {"429": "Retry-After", "401": "WWW-Authenticate"}
+        if code in headers:
+            described["headers"] = {headers[code]: {"schema": {"type": "string"}}}
+        return described | {"description": PROBLEMS[code]}
+
+    def _is_open(self) -> bool:
+        return Open in self.view.permission_classes
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "retention_center.api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key (rc_…), or the Auth Center's token."}

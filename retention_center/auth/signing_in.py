@@ -1,0 +1,58 @@
+"""Where to sign in, and where to go afterwards: never off our own host."""
+
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.db import transaction
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from retention_center.models import User
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+MUST_CHANGE = "mustChangePassword"
+LONGEST = 2000
+
+
+def safe_next(request: HttpRequest, wanted: str | None) -> str:
+    """The address to return to: ``wanted`` when it is on our host and is no sign-in page, else the front page."""
+    target = (wanted or "")[:LONGEST]
+    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    parts = urlsplit(target) if ours else None
+    if parts is None or not parts.path.startswith("/") or parts.path.startswith("/auth/"):
+        return settings.LOGIN_REDIRECT_URL
+    # Rebuilt from path and query alone, so that no odd spelling of a host can survive
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def address_for(request: HttpRequest) -> str:
+    """The sign-in page that leads back to what was asked for."""
+    if "HX-Request" in request.headers:
+        wanted = safe_next(request, request.headers.get("HX-Current-URL"))
+    elif request.method in {"GET", "HEAD"}:
+        wanted = safe_next(request, request.get_full_path())
+    else:
+        wanted = safe_next(request, request.headers.get("Referer"))
+    query = "" if wanted == settings.LOGIN_REDIRECT_URL else "?" + urlencode({"next": wanted})
+    return reverse("login") + query
+
+
+def begin_session(request: HttpRequest, user: User) -> None:
+    """Sign ``user`` in to a fresh session; whatever an earlier session held of somebody else is gone."""
+    login(request, user, backend=BACKEND)
+
+
+def must_change_password(user: User) -> bool:
+    return bool(user.preferences.get(MUST_CHANGE))
+
+
+def password_changed(user: User, password: str) -> None:
+    """Keep the new password, and ask for no other."""
+    with transaction.atomic():
+        row = User.objects.select_for_update().get(pk=user.pk)
+        row.set_password(password)
+        row.preferences.pop(MUST_CHANGE, None)
+        row.save(update_fields=["password", "preferences"])
+    user.password, user.preferences = row.password, row.preferences
