@@ -107,3 +107,8 @@ class ContactAttempt(Identified):
 
     def get_absolute_url(self) -> str:
         return reverse("attempt", args=[self.pk])
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing really went out."""
+        return self.provider == "sandbox"

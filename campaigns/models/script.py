@@ -53,3 +53,7 @@ class Script(Identified, Timestamped):
 
     def get_absolute_url(self) -> str:
         return reverse("script", args=[self.pk])
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None

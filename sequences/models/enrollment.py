@@ -41,7 +41,8 @@ class SequenceEnrollment(Stateful, Identified):
             Status.CANCELLED,
             Status.CONVERTED,
         },
-        Status.PAUSED: {Status.ACTIVE, Status.CANCELLED, Status.CONVERTED},
+        # A step that was in flight when staff paused may have been the last one
+        Status.PAUSED: {Status.ACTIVE, Status.COMPLETED, Status.CANCELLED, Status.CONVERTED},
         Status.COMPLETED: {Status.ACTIVE},  # a new run
         Status.CANCELLED: {Status.ACTIVE},
         Status.CONVERTED: {Status.ACTIVE},

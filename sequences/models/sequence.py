@@ -24,7 +24,9 @@ class RetentionSequence(Stateful, Identified, Timestamped):
 
     ``version`` is the live version of the steps; every publishing makes the next one and keeps the old.
     ``trigger_config``: lookbackMinutes, source, status, minAgeHours, as its trigger uses them.
-    ``cursor_at``/``cursor_id`` is how far the trigger has looked; who came before it was enrolled or passed over.
+    Triggers walk along two cursors, each the time of the last lead looked at: ``changed_cursor`` over leads made or
+    changed, ``age_cursor`` over leads that came of age (no_conversion). Nobody who matched before ``enrolls_from``
+    enters by itself; empty means everybody may.
     """
 
     class Status(models.TextChoices):
@@ -37,11 +39,6 @@ class RetentionSequence(Stateful, Identified, Timestamped):
         MANUAL = "manual", "By hand"
         NEW_LEAD = "new_lead", "New lead"
         NO_CONVERSION = "no_conversion", "No conversion"
-
-    class Reentry(models.TextChoices):
-        NEVER = "never", "Never"
-        AFTER_END = "after_end", "After finishing"
-        AFTER_DAYS = "after_days", "Some days after finishing"
 
     MOVES = {
         Status.DRAFT: {Status.ACTIVE},
@@ -56,13 +53,12 @@ class RetentionSequence(Stateful, Identified, Timestamped):
     channels = models.JSONField(default=list, help_text="The channels of its live steps.")
     trigger_type = models.CharField(max_length=15, choices=Trigger, default=Trigger.MANUAL)
     trigger_config = models.JSONField(default=dict, blank=True)
-    reentry = models.CharField(max_length=10, choices=Reentry, default=Reentry.NEVER)
-    reentry_days = models.PositiveIntegerField(default=30)
     stop_on_reply = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=0, help_text="The live version of its steps; 0: none yet.")
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
-    cursor_at = models.DateTimeField(null=True, editable=False)
-    cursor_id = models.CharField(max_length=40, blank=True, editable=False)
+    enrolls_from = models.DateTimeField(null=True, blank=True, editable=False)
+    changed_cursor = models.DateTimeField(null=True, editable=False)
+    age_cursor = models.DateTimeField(null=True, editable=False)
 
     objects = RetentionSequenceQuerySet.as_manager()
 

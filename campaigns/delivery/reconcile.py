@@ -1,0 +1,99 @@
+"""What dead workers left in flight: found out by asking the provider, never by sending again blindly.
+
+An intent that was never called goes back at once. One that was called is left alone until nothing can still be on
+its way (its deadline, plus SETTLE_SECONDS), then the provider is asked by our key: found is recorded, certainly
+absent goes back, and what cannot be known closes as unknown (INVARIANTS, the only way to contact a lead, 5).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from campaigns.delivery.call import look_up_all
+from campaigns.delivery.rounds import record_answers
+from campaigns.delivery.work import Answer, Intent, Outcome, Report, WorkItem, WorkSource
+from campaigns.models import ContactAttempt
+from campaigns.reasons import Reason
+from integrations.providers.base import Message, Receipt
+from integrations.providers.registry import ActiveProviders, adapter_of
+from retention_center.lib import clock
+
+BATCH = 200
+GIVE_UP_AFTER = timedelta(hours=1)  # on a provider that can be searched but does not answer
+
+STATUS = ContactAttempt.Status
+
+
+def reconcile(source: WorkSource, now: datetime) -> Report:
+    """Settle one batch of abandoned work. ``now`` decides times of what comes next; leases use the real clock."""
+    real_now = clock.db_now()
+    with transaction.atomic():
+        taken = source.abandoned(real_now, BATCH)
+        source.give_back([item for item, attempt in taken if attempt is None])
+        intents = [_intent(item, attempt) for item, attempt in taken if attempt]
+        asked = [intent for intent in intents if intent.attempt.status in {STATUS.PENDING, STATUS.UNKNOWN}]
+        called = [intent.attempt.pk for intent in asked if intent.attempt.called_at]
+        ContactAttempt.objects.filter(pk__in=called, status=STATUS.PENDING).update(status=STATUS.UNKNOWN)
+    answers = [_known(intent) for intent in intents if intent not in asked]
+    answers += _ask(asked, real_now)
+    return record_answers(source, answers, now) if answers else Report()
+
+
+def is_ripe(attempt: ContactAttempt | None, real_now: datetime) -> bool:
+    """Whether nothing of the attempt can still be on its way, so that it may be looked into."""
+    if attempt is None or attempt.called_at is None or attempt.status not in {STATUS.PENDING, STATUS.UNKNOWN}:
+        return True
+    settled = timedelta(seconds=settings.CALL_SECONDS + settings.SETTLE_SECONDS)
+    return attempt.called_at + settled < real_now
+
+
+def _ask(intents: Sequence[Intent], real_now: datetime) -> list[Answer]:
+    """Whoever was never called was certainly not sent; of the others, ask who can be searched."""
+    never_called = [intent for intent in intents if intent.attempt.called_at is None]
+    searchable, others = [], []
+    for intent in intents:
+        if intent.attempt.called_at is not None:
+            adapter = adapter_of(intent.attempt.provider)
+            (searchable if adapter and adapter.is_searchable else others).append(intent)
+    answers = [Answer(intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED) for intent in never_called]
+    answers += [_give_up(intent) for intent in others]
+    if searchable:
+        found = look_up_all(searchable, ActiveProviders.load())
+        answers += [_patient(answer, real_now) for answer in found]
+    return answers
+
+
+def _patient(answer: Answer, real_now: datetime) -> Answer:
+    """A provider that cannot tell yet is asked again, until GIVE_UP_AFTER."""
+    called_at = answer.intent.attempt.called_at
+    is_old = called_at is not None and called_at + GIVE_UP_AFTER < real_now
+    return _give_up(answer.intent) if answer.outcome == Outcome.UNKNOWN and is_old else answer
+
+
+def _give_up(intent: Intent) -> Answer:
+    return Answer(intent, Outcome.UNKNOWN, reason=Reason.OUTCOME_UNKNOWN, is_permanent=True)
+
+
+def _known(intent: Intent) -> Answer:
+    """The outcome was reported by a webhook before anybody recorded it."""
+    attempt = intent.attempt
+    if attempt.was_unsent:
+        return Answer(intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED)
+    return Answer(intent, Outcome.SENT, receipt=Receipt(reference=attempt.provider_ref or ""))
+
+
+def _intent(item: WorkItem, attempt: ContactAttempt) -> Intent:
+    message = Message(
+        key=attempt.idempotency_key,
+        attempt_id=attempt.pk,
+        lead_id=item.lead.pk,
+        channel=attempt.channel,
+        to=attempt.address,
+        subject=attempt.message.get("subject", ""),
+        text=attempt.message.get("text", ""),
+        html=attempt.message.get("html", ""),
+    )
+    return Intent(replace(item, try_no=attempt.try_no), attempt, message)

@@ -1,0 +1,97 @@
+"""The protocol, once: claim what is due, decide, write intents, call, record. Safe to run twice, late, or in
+many processes at once."""
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+from django.db import transaction
+
+from campaigns import policy
+from campaigns.delivery import intent as intents
+from campaigns.delivery.call import call_all
+from campaigns.delivery.facts import Surroundings, facts_of, surroundings
+from campaigns.delivery.intent import Judged
+from campaigns.delivery.record import record
+from campaigns.delivery.work import Answer, Intent, Report, WorkSource
+from integrations import pace
+from integrations.providers.registry import ActiveProviders
+from leads.models import Lead
+from retention_center.lib import clock
+
+BATCH = 500
+
+
+@cache
+def this_worker() -> str:
+    """Who claims: the machine and the process."""
+    return f"{socket.gethostname()}:{os.getpid()}"[:80]
+
+
+def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
+    """One batch of one source: everything from the claim to the record."""
+    began = clock.monotonic()
+    with transaction.atomic():
+        report, intended, providers = _claim_and_intend(source, now, limit)
+    if intended:
+        real_now = clock.now()
+        _lease, deadline_at = intents.lease_and_deadline(real_now)
+        deadline = began + (deadline_at - real_now).total_seconds()
+        answers = call_all(intended, providers, source.wanted(), deadline)
+        report.add(record_answers(source, answers, now))
+    return report
+
+
+def record_answers(source: WorkSource, answers: Sequence[Answer], now: datetime) -> Report:
+    """Facts of the attempts, then the work they belong to, in one transaction under the leads' locks."""
+    with transaction.atomic():
+        list(Lead.objects.filter(pk__in={answer.intent.item.lead.pk for answer in answers}).locked().values_list("pk"))
+        record(answers, now)
+        return source.settle(answers, now)
+
+
+def _claim_and_intend(
+    source: WorkSource, now: datetime, limit: int
+) -> tuple[Report, list[Intent], ActiveProviders | None]:
+    items = source.claim(now, limit)
+    if not items:
+        return Report(), [], None
+    around = surroundings([item.lead for item in items], now)
+    judged = [(item, facts_of(item, around)) for item in items]
+    decided = [(item, facts, policy.decide(facts, now)) for item, facts in judged]
+    to_send, beyond_pace = _within_pace([(item, facts) for item, facts, decision in decided if decision.sends], around)
+    prepared, unrenderable = intents.prepare(to_send, source.origin, now)
+    put_off: list = [(item, decision) for item, _facts, decision in decided if not decision.sends]
+    report = source.put_off([*put_off, *unrenderable], now)
+    report.due = len(items) - beyond_pace
+    report.paced = beyond_pace
+    return report, _start(source, prepared), around.providers
+
+
+def _start(source: WorkSource, prepared: list[Intent]) -> list[Intent]:
+    """Claim by compare-and-set, then save the intents of those that are really ours."""
+    if not prepared:
+        return []
+    real_now = clock.db_now()
+    lease_until, _deadline = intents.lease_and_deadline(real_now)
+    attempts = {intent.item.id: intent.attempt.pk for intent in prepared}
+    ours = source.start([intent.item for intent in prepared], attempts, lease_until, this_worker())
+    started = [intent for intent in prepared if intent.item.id in ours]
+    intents.save(started, real_now)
+    return started
+
+
+def _within_pace(judged: Sequence[Judged], around: Surroundings) -> tuple[list[Judged], int]:
+    """Those which their provider's pace lets start now, the oldest first, and how many must wait."""
+    wanted: dict[str, int] = {}
+    for _item, facts in judged:
+        wanted[facts.provider or ""] = wanted.get(facts.provider or "", 0) + 1
+    granted = pace.take(wanted, around.providers.rates(), clock.now())
+    within: list[Judged] = []
+    for item, facts in judged:
+        if granted[facts.provider or ""] > 0:
+            granted[facts.provider or ""] -= 1
+            within.append((item, facts))
+    return within, len(judged) - len(within)

@@ -1,0 +1,121 @@
+"""What the door works on, and what it asks of whoever owns the work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from django.db.models import Q
+
+from campaigns.models import Campaign, ContactAttempt, Script
+from campaigns.policy import Decision
+from campaigns.reasons import Reason
+from integrations.providers.base import Message, Receipt
+from leads.models import Lead
+
+
+@dataclass(slots=True)
+class WorkItem:
+    """One piece of due work: whom to contact, how, and what only its owner knows about whether to.
+
+    ``id`` with ``try_no`` names the intent; ``fence`` is the claim's, written by `WorkSource.start`.
+    """
+
+    id: str
+    lead: Lead
+    channel: str
+    script: Script | None
+    try_no: int
+    fence: int
+    due_since: datetime | None = None
+    ended_because: Reason | None = None
+    enrollment_is_paused: bool = False
+    step_is_on: bool = True
+    owner_runs: bool = True
+    sequence_name: str = ""
+    campaign: Campaign | None = None
+    own: Any = None  # whatever its source wants back
+
+
+class Outcome(StrEnum):
+    SENT = "sent"
+    REFUSED = "refused"  # certainly not sent, counts as a failure of this item
+    POSTPONED = "postponed"  # certainly not sent, and no failure of this item (429, account-wide, not called)
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Intent:
+    """A committed intent: the attempt's row stands as PENDING, the provider is not yet asked."""
+
+    item: WorkItem
+    attempt: ContactAttempt
+    message: Message
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of one intent. ``reason`` and ``detail`` say why not; ``permanent`` that a retry is useless."""
+
+    intent: Intent
+    outcome: Outcome
+    receipt: Receipt | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    is_permanent: bool = False
+    wait: timedelta = timedelta(0)  # how long a postponed one waits
+
+
+@dataclass(slots=True)
+class Report:
+    """What a round did, in the words of `process_sequences`."""
+
+    due: int = 0
+    sent: int = 0
+    failed: int = 0
+    retried: int = 0
+    skipped: int = 0
+    held: int = 0
+    unknown: int = 0
+    completed: int = 0
+    enrolled: int = 0
+    paced: int = 0  # due, but the provider's pace did not let them start
+
+    def add(self, other: "Report") -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class WorkSource(Protocol):
+    """Whoever has due work. Every method but `wanted` runs inside one of the door's transactions."""
+
+    origin: str
+
+    def claim(self, now: datetime, limit: int) -> list[WorkItem]:
+        """Due work, its leads locked (those that somebody else holds are left out), at most one per lead."""
+        ...
+
+    def start(self, items: Sequence[WorkItem], attempts: dict[str, str], lease_until: datetime, owner: str) -> set[str]:
+        """Move these to in flight under a lease, by compare-and-set: the ids that are ours. ``attempts`` by item id."""
+        ...
+
+    def put_off(self, decided: Sequence[tuple[WorkItem, Decision]], now: datetime) -> Report:
+        """Settle what is not sent: keep holds, leave skips out and go on, end what is stopped."""
+        ...
+
+    def settle(self, answers: Sequence[Answer], now: datetime) -> Report:
+        """Close what the fence still owns, and schedule what comes next."""
+        ...
+
+    def abandoned(self, real_now: datetime, limit: int) -> list[tuple[WorkItem, ContactAttempt | None]]:
+        """Work in flight whose lease has run out, its leads locked, taken over by raising the fence and a new lease."""
+        ...
+
+    def give_back(self, items: Sequence[WorkItem]) -> None:
+        """Work that was claimed but has no intent: due again as it was."""
+        ...
+
+    def wanted(self) -> Q:
+        """The attempts of this source whose work still stands: nothing went off since the intent."""
+        ...

@@ -1,0 +1,91 @@
+"""The processor: what wakes up, looks at what is due, and goes on until nothing is left or its time is up."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from campaigns.delivery.reconcile import reconcile
+from campaigns.delivery.rounds import run_batch
+from campaigns.delivery.work import Report
+from integrations import inbox
+from retention_center import health
+from retention_center.lib import clock
+from sequences.due_steps import DueSteps
+from sequences.models import RetentionSequence, SequenceStepExecution
+from sequences.triggers import enroll_by_triggers
+
+OVERDUE_AFTER = timedelta(minutes=2)  # two ticks (L1)
+PACE_WAIT = 0.2  # seconds, when only a provider's pace holds work back
+
+
+def run(now: datetime | None = None, *, seconds: float | None = None, until_idle: bool = False) -> dict[str, Any]:
+    """One round, or with ``until_idle`` rounds until nothing is due; the counts of `process_sequences`.
+
+    ``now`` moves the time that decides; leases, look-ups and back-off stay on the real clock. After ``seconds`` no
+    new work is claimed. Safe to run in many processes at once.
+    """
+    began = clock.monotonic()
+
+    def in_time() -> bool:
+        return seconds is None or clock.monotonic() - began < seconds
+
+    total = Report()
+    while True:
+        done = _round(now or clock.now(), in_time)
+        total.add(done)
+        if not until_idle or not (done.due or done.enrolled) or not in_time():
+            break
+    took = clock.monotonic() - began
+    counts = {name: value for name, value in asdict(total).items() if name != "paced"}
+    health.beat(health.PROCESSOR, sent=total.sent, seconds=took, last=counts)
+    return counts | {"seconds": round(took, 3)}
+
+
+def _round(now: datetime, in_time: Callable[[], bool]) -> Report:
+    """Reconcile, apply waiting events, enroll by triggers, then everything that is due at ``now``."""
+    total = Report()
+    for sequence_id in _with_abandoned_work():
+        total.add(reconcile(DueSteps(sequence_id), now))
+    inbox.apply_waiting(now)
+    total.enrolled += enroll_by_triggers(now)
+    total.add(_due_steps(now, in_time))
+    inbox.apply_waiting(now)
+    return total
+
+
+def _due_steps(now: datetime, in_time: Callable[[], bool]) -> Report:
+    """A batch from each sequence in turn, so that a large one cannot starve the others, until none has any."""
+    total = Report()
+    waiting = [DueSteps(sequence_id) for sequence_id in sequences_with_due_steps(now)]
+    while waiting and in_time():
+        reports = [(source, run_batch(source, now)) for source in waiting]
+        for _source, report in reports:
+            total.add(report)
+        waiting = [source for source, report in reports if report.due or report.paced]
+        if waiting and not any(report.due for _source, report in reports):
+            clock.sleep(PACE_WAIT)
+    return total
+
+
+def sequences_with_due_steps(now: datetime) -> list[str]:
+    """Active sequences with something due, one index probe each."""
+    due = SequenceStepExecution.objects.due(now).filter(sequence=OuterRef("pk"))
+    return list(RetentionSequence.objects.running().filter(Exists(due)).order_by("pk").values_list("pk", flat=True))
+
+
+def count_overdue(now: datetime) -> int:
+    """Steps of active sequences that should have been looked at two ticks ago; at most 1,000 are counted."""
+    late = SequenceStepExecution.objects.due(now - OVERDUE_AFTER).filter(
+        sequence__in=RetentionSequence.objects.running()
+    )
+    return late.order_by()[:1000].count()
+
+
+def _with_abandoned_work() -> list[str]:
+    expired = SequenceStepExecution.objects.filter(
+        status=SequenceStepExecution.Status.PENDING, lease_until__lt=clock.db_now()
+    )
+    return sorted(set(expired.order_by().values_list("sequence_id", flat=True)))
