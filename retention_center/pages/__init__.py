@@ -9,7 +9,7 @@ A list is a ``ListPage``; all it shows is in the address, and htmx gets the part
 
     class LeadList(ListPage):
         name, title, one, many = "leads", "Leads", "lead", "leads"
-        filterset_class = LeadFilter               # django-filter; its text search is the filter named ``q``
+        filterset_class = LeadFilter               # django-filter; its text search is the filter named ``search``
         cells = "leads/_cells.html"                # {% partialdef status %}{% status row %}{% endpartialdef %} ...
         columns = [
             Column("name", "Lead", sort=("last_name", "first_name"), value=str, place="lead"),

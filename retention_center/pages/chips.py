@@ -23,7 +23,7 @@ class Chip:
     remove: str
 
 
-def chips_of(filters: FilterSet, params: QueryDict, search: str = "q") -> list[Chip]:
+def chips_of(filters: FilterSet, params: QueryDict, search: str = "search") -> list[Chip]:
     """One chip for each filter that is set, in the order of the form; the search box is no chip."""
     chips = []
     cleaned = getattr(filters.form, "cleaned_data", {})

@@ -145,7 +145,7 @@ class ListPage(View):
 
     @property
     def search_term(self) -> str:
-        return self.params.get("q", "")
+        return self.params.get("search", "")
 
     @property
     def is_filtered(self) -> bool:
@@ -154,7 +154,7 @@ class ListPage(View):
     @property
     def kept_by_filters(self) -> Sequence[str]:
         """What the filter form passes on untouched."""
-        return ("q", "sort", "view", "size", "cols")
+        return ("search", "sort", "view", "size", "cols")
 
     @property
     def clear_query(self) -> str:
