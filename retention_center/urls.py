@@ -15,3 +15,8 @@ urlpatterns = [
     path("api/", include("retention_center.api.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "retention_center.pages.errors.bad_request"
+handler403 = "retention_center.pages.errors.denied"
+handler404 = "retention_center.pages.errors.not_found"
+handler500 = "retention_center.pages.errors.server_error"

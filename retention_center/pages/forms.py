@@ -13,12 +13,22 @@ from django.utils.dateparse import parse_datetime
 Save = Callable[[Any], HttpResponse]
 
 
-class PageForm(forms.Form):
-    """A form whose fields are drawn by ``{% field %}``; nothing to it but the colon that labels do without."""
+class PlainWords:
+    """Labels without a colon, and a missing field named in a sentence."""
+
+    fields: dict[str, forms.Field]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            label = str(field.label or name.replace("_", " ").capitalize())
+            if field.error_messages.get("required") == "This field is required.":
+                field.error_messages["required"] = f"{label} is missing."
+
+
+class PageForm(PlainWords, forms.Form):
+    """A form whose fields are drawn by ``{% field %}``."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,11 @@ class Difference:
     yours: str
 
 
-class VersionedForm(forms.ModelForm):
+class PageModelForm(PlainWords, forms.ModelForm):
+    """A model form whose fields are drawn by ``{% field %}``."""
+
+
+class VersionedForm(PageModelForm):
     """A model form which remembers the version it shows, so that it never overwrites somebody else's change.
 
     The model has ``updated_at``. ``is_stale`` and ``differences`` are for ``answer_form``.
@@ -39,7 +53,6 @@ class VersionedForm(forms.ModelForm):
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
         self._stored = {name: self.initial.get(name) for name in self.fields if name != "version"}
         if self.instance.pk and hasattr(self.instance, "updated_at") and not self.instance._state.adding:
