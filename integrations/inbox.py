@@ -137,6 +137,14 @@ def link(event: InboundEvent, *, lead_id: str = "", attempt_id: str = "", now: d
     replay(event, now)
 
 
+def matched(provider: str, kind: str, provider_ref: str, *, lead_id: str) -> int:
+    """Whose events these are was found out elsewhere: they no longer wait for staff. Returns how many did."""
+    theirs = InboundEvent.objects.filter(
+        provider=provider, kind=kind, provider_ref=provider_ref, status=Status.UNMATCHED
+    )
+    return theirs.update(status=Status.APPLIED, lead_id=lead_id, reason="", processed_at=clock.now())
+
+
 def _run_handlers(event: InboundEvent, now: datetime) -> str:
     """The handlers' sentences about whom they could not find, as one."""
     handlers: list[Handler] = [import_string(path) for path in settings.INBOUND_HANDLERS.get(event.kind, ())]

@@ -40,7 +40,7 @@ class Sandbox(Provider):
     def _reports(self, lot: float) -> tuple[Report, ...]:
         facts = {"result": {"sandbox": True}}
         if lot < self._share("failed"):
-            return (Report("delivery", facts | {"status": "FAILED", "reason": "refused"}),)
+            return (Report("delivery", facts | {"status": "FAILED", "reason": "not_delivered"}),)
         reports = []
         if lot >= 1 - self._share("delivered"):
             reports.append(Report("delivery", facts | {"status": "DELIVERED"}))

@@ -1,0 +1,42 @@
+"""The inbox's handler for conversions."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from conversions import recording
+from conversions.matching import Clues
+from integrations.models import InboundEvent
+
+NOBODY = "No lead, attempt or earlier conversion matches; link it to a lead."
+
+
+def record_postback(event: InboundEvent, now: datetime) -> str | None:
+    """Record what a tracker told; without a lead it is kept all the same, and staff are asked whose it is."""
+    facts: dict[str, Any] = event.facts
+    told = recording.Told(
+        source=event.provider,
+        key=key_of(facts["sub_id"], facts["click_id"], facts["tid"]),
+        status=facts["status"],
+        revenue=Decimal(facts["revenue"]),
+        received_at=event.received_at,
+        currency=facts["currency"] if len(facts["currency"]) == 3 else "",
+        tid=facts["tid"],
+        clues=Clues(
+            sub_id=facts["sub_id"],
+            click_id=facts["click_id"],
+            external_id=facts["external_id"],
+            planted=tuple(facts["planted"]),
+            lead_id=event.lead_id,
+            attempt_id=event.attempt_id,
+        ),
+        data=event.payload | {"warnings": facts["warnings"]},
+    )
+    conversion, _is_new = recording.record(told, now)
+    return None if conversion.lead_id else NOBODY
+
+
+def key_of(sub_id: str, click_id: str, tid: str) -> str:
+    """One transaction of one click; the length keeps a tid from being read as part of the click."""
+    kind, click = ("sub", sub_id) if sub_id else ("click", click_id)
+    return f"{kind}:{len(click)}:{click}:{tid}"
