@@ -55,7 +55,7 @@ INSTALLED_APPS = [
     "campaigns",
     "sequences",
     "conversions",
-    "django.contrib.admin",
+    "retention_center.admin_app.ConfigurationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -182,17 +182,17 @@ ERASERS = [  # called inside the transaction that erases leads: each app takes t
     "conversions.erasing.erase_leads",
 ]
 IMPORTED = "campaigns.assigning.assign_imported"  # called with the leads of each imported slice, in its transaction
-TIMELINES = {  # a lead's rows by the name of the relation: the function that tells each as an event
-    "contact_attempts": "campaigns.events.attempt_as_event",
-    "step_executions": "sequences.events.execution_as_event",
-    "sequence_enrollments": "sequences.events.enrollment_as_event",
-    "conversions": "conversions.events.conversion_as_event",
-}
+TIMELINES = [  # each tells one floor's part of a lead's story
+    "campaigns.events.of_lead",
+    "sequences.events.of_lead",
+    "conversions.events.of_lead",
+]
 LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can: choices, and the doing of it
     "campaign": ("campaigns.lead_actions.campaigns", "campaigns.lead_actions.add_to_campaign"),
     "sequence": ("sequences.lead_actions.sequences", "sequences.lead_actions.enroll_in_sequence"),
 }
 OVERDUE = "sequences.processor.count_overdue"  # for the processor light
+STOPPED = "campaigns.sending.standing"  # for the button beside it: what is stopped now
 SEARCHES = [
     "leads.search.find",
     "campaigns.search.find",
@@ -254,7 +254,7 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^api/webhooks/"]
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the Auth Center's domain is shared: not ours to decide
 SECURE_REFERRER_POLICY = "same-origin"
@@ -328,7 +328,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "retention_center.static_files.StaticFiles"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
