@@ -56,21 +56,27 @@ def _opening(rules: Rules, hours: tuple[int, int], zone: str, moment: datetime) 
         opens = at_local(day, start, local_zone)
         closes = at_local(day, end if end > start else end + 24 * 60, local_zone)
         if moment < closes:
-            return max(moment, opens)
+            candidate = max(moment, opens)
+            # After the window opened, the clock may have been turned back to before its start: it opens again
+            turned_back = candidate.astimezone(local_zone).replace(tzinfo=None) < _wall_clock(day, start)
+            return at_local(day, start, local_zone, fold=1) if turned_back else candidate
     return None
 
 
-def at_local(day: date, minutes: int, zone: ZoneInfo) -> datetime:
-    """The instant when clocks in ``zone`` first show that minute of that day (it may lie past midnight).
+def at_local(day: date, minutes: int, zone: ZoneInfo, *, fold: int = 0) -> datetime:
+    """The instant when clocks in ``zone`` show that minute of that day (it may lie past midnight).
 
-    A time that a clock change skips becomes the end of the gap; of one that comes twice, the first.
+    A time that a clock change skips becomes the end of the gap; of one that comes twice, ``fold`` says which.
     """
-    day += timedelta(days=minutes // (24 * 60))
-    local = datetime.combine(day, time(minutes // 60 % 24, minutes % 60), zone)
+    local = _wall_clock(day, minutes).replace(tzinfo=zone, fold=fold)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant
     return _end_of_gap(local.replace(fold=1).astimezone(UTC), instant, zone)
+
+
+def _wall_clock(day: date, minutes: int) -> datetime:
+    return datetime.combine(day + timedelta(days=minutes // (24 * 60)), time(minutes // 60 % 24, minutes % 60))
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

@@ -87,7 +87,8 @@ def test_a_text_mail_gets_an_html_half_and_a_way_out(settings):
 
 
 def test_an_html_mail_gets_a_text_half_and_keeps_its_own_way_out():
-    own = '<html><body><h1>Hi</h1><p>Go <a href="https://shop.example">here</a><br>or <a href="{{ unsubscribeUrl }}">leave</a></p></body></html>'
+    links = 'Go <a href="https://shop.example">here</a><br>or <a href="{{ unsubscribeUrl }}">leave</a>'
+    own = f"<html><body><h1>Hi</h1><p>{links}</p></body></html>"
     mail = render(script(own, "EMAIL", content_type="html"), context())
     assert mail.html.count("rc.example/u/") == 1
     assert mail.text == f"Hi\n\nGo here (https://shop.example)\nor leave ({UNSUBSCRIBE})\n"
@@ -100,7 +101,8 @@ def test_an_html_mail_without_a_way_out_gets_one_inside_its_body():
 
 
 def test_a_webhook_body_is_json_whatever_the_values():
-    source = '{"name": "{{ firstName }}", "visits": {{ meta.visits }}, "city": {{ meta.city }}, "said": "\\"{{ firstName }}\\""}'
+    source = '{"name": "{{ firstName }}", "visits": {{ meta.visits }}, "city": {{ meta.city }},'
+    source += ' "said": "\\"{{ firstName }}\\""}'
     body = render(script(source, "WEBHOOK"), context(first_name='A"n\\n\n')).text
     assert json.loads(body) == {"name": 'A"n\\n\n', "visits": 3, "city": "Riga", "said": '"A"n\\n\n"'}
 
@@ -152,7 +154,8 @@ def test_a_webhook_that_is_no_json_is_said_at_save():
 
 
 def test_a_good_text_has_no_problems():
-    text = "{% for tag in meta.tags %}{{ tag }}{% endfor %}{{ meta['first pet'] | default: 'x' }}{{ campaign.name }}{{ sequence.name }}"
+    text = "{% for tag in meta.tags %}{{ tag }}{% endfor %}{{ meta['first pet'] | default: 'x' }}"
+    text += "{{ campaign.name }}{{ sequence.name }}"
     assert problems(text) == []
     assert placeholders("{{ firstName }}{% if meta.city %}{{ email }}{% endif %}") == {
         "firstName",
