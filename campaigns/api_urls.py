@@ -1,5 +1,21 @@
-"""Addresses of this app under /api/."""
+"""Addresses of campaigns under /api/."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from campaigns.api.attempts import AttemptViewSet
+from campaigns.api.campaigns import CampaignLeadViewSet, CampaignViewSet
+from campaigns.api.rules import PauseView, PolicyView, ReasonsView
+from campaigns.api.scripts import ScriptViewSet
+from retention_center.api.routing import routes
+
+_leads = CampaignLeadViewSet.as_view({"get": "list", "post": "assign", "delete": "remove"})
+
+urlpatterns = [
+    path("campaigns/<str:id>/leads", _leads, name="api-campaign-leads"),
+    *routes("campaigns", CampaignViewSet),
+    *routes("scripts", ScriptViewSet),
+    *routes("attempts", AttemptViewSet),
+    path("policy", PolicyView.as_view(), name="api-policy"),
+    path("pause", PauseView.as_view(), name="api-pause"),
+    path("reasons", ReasonsView.as_view(), name="api-reasons"),
+]

@@ -1,0 +1,1 @@
+"""Campaigns, scripts, attempts, the contact policy and pauses on the wire."""

@@ -1,0 +1,93 @@
+"""/policy, /pause and /reasons."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from campaigns import policies, sending
+from campaigns.models import ContactPolicy
+from campaigns.models.contact_policy import DAYS
+from campaigns.reasons import Reason
+from campaigns.sending import Standing
+from retention_center.api.problems import Invalid
+from retention_center.api.serializers import WireSerializer
+from retention_center.api.views import WireView
+from retention_center.lib.channels import Channel
+from retention_center.models import Role
+
+
+class PolicySerializer(WireSerializer):
+    """The organisation's rules, in each lead's own time; campaigns and sequences may only narrow them."""
+
+    contact_hours_start = serializers.CharField(max_length=5, required=False)
+    contact_hours_end = serializers.CharField(max_length=5, required=False, help_text="Up to 24:00.")
+    contact_days = serializers.ListField(child=serializers.ChoiceField(choices=DAYS), required=False)
+    max_contacts_per_day = serializers.IntegerField(required=False, min_value=1)
+    delay_between_channels = serializers.IntegerField(required=False, min_value=0, help_text="Milliseconds.")
+    late_after_hours = serializers.IntegerField(required=False, min_value=1)
+    holidays = serializers.ListField(child=serializers.CharField(max_length=10), required=False)
+
+
+class PolicyView(WireView):
+    """What holds for every contact; PUT replaces what it names and leaves the rest."""
+
+    roles = {"put": Role.ADMIN}
+
+    @extend_schema(responses=PolicySerializer)
+    def get(self, request: Request) -> Response:
+        return Response(PolicySerializer(ContactPolicy.load()).data)
+
+    @extend_schema(request=PolicySerializer, responses=PolicySerializer)
+    def put(self, request: Request) -> Response:
+        given = PolicySerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(PolicySerializer(policies.change(given.validated_data, self.actor)).data)
+
+
+class PauseSerializer(WireSerializer):
+    """What is stopped now: everything, channels, providers."""
+
+    all = serializers.BooleanField(required=False, default=False)
+    channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), required=False)
+    providers = serializers.ListField(child=serializers.CharField(max_length=20), required=False)
+
+
+class PauseView(WireView):
+    """What is stopped. PUT makes exactly what it says stand, and lets everything else go on."""
+
+    @extend_schema(responses=PauseSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(PauseSerializer(sending.standing()).data)
+
+    @extend_schema(request=PauseSerializer, responses=PauseSerializer)
+    def put(self, request: Request) -> Response:
+        given = PauseSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        try:
+            standing = sending.set_standing(Standing(**given.validated_data), self.actor)
+        except sending.UnknownTarget as error:
+            raise Invalid("providers", str(error)) from error
+        return Response(PauseSerializer(standing).data)
+
+
+class ReasonSerializer(WireSerializer):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    effect = serializers.ChoiceField(choices=["hold", "skip", "stop", "fail"])
+
+
+_Reasons = inline_serializer("Reasons", {"data": ReasonSerializer(many=True), "total": serializers.IntegerField()})
+
+
+class ReasonsView(WireView):
+    """Every reason why a contact is held, skipped, stopped or failed."""
+
+    @extend_schema(responses=_Reasons)
+    def get(self, request: Request) -> Response:
+        rows: list[dict[str, Any]] = [
+            {"code": one.value, "sentence": one.sentence, "effect": one.effect.value} for one in Reason
+        ]
+        return Response({"data": rows, "total": len(rows)})

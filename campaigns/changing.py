@@ -1,0 +1,74 @@
+"""Campaigns made, changed, moved and deleted, each with its audit; pages, API and admin call these."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from campaigns.meta import check_channels, check_meta
+from campaigns.models import Campaign
+from retention_center import audit
+
+COLUMNS = ("name", "description", "channels", "meta", "start_date", "end_date")
+
+
+class HasHistory(Exception):
+    """The row is part of what happened and cannot be deleted; the text says what to do instead."""
+
+
+def check(campaign: Campaign) -> None:
+    """Raise ValidationError by column, each with one sentence, for what cannot be saved."""
+    wrong: dict[str, Any] = {}
+    if not campaign.name.strip():
+        wrong["name"] = "Give the campaign a name."
+    for column, rule in (("channels", check_channels), ("meta", check_meta)):
+        try:
+            rule(getattr(campaign, column))
+        except ValidationError as error:
+            wrong[column] = error
+    if campaign.start_date and campaign.end_date and campaign.end_date <= campaign.start_date:
+        wrong["end_date"] = "The end must be after the start."
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def create(campaign: Campaign, actor: audit.Actor) -> Campaign:
+    """Save a new campaign; raises ValidationError."""
+    check(campaign)
+    with transaction.atomic():
+        campaign.save(force_insert=True)
+        audit.record(actor, "create", campaign, after=audit.snapshot(campaign, *COLUMNS))
+    return campaign
+
+
+def change(campaign: Campaign, values: dict[str, Any], actor: audit.Actor) -> Campaign:
+    """Give the campaign's columns new values; raises ValidationError. The status moves by ``move`` alone."""
+    before = audit.snapshot(campaign, *COLUMNS)
+    for column, value in values.items():
+        setattr(campaign, column, value)
+    check(campaign)
+    with transaction.atomic():
+        old, new = audit.changed_values(campaign, before)
+        if new:
+            campaign.save(update_fields=list(new))
+            audit.record(actor, "change", campaign, before=old, after=new)
+    return campaign
+
+
+def move(campaign: Campaign, status: str, actor: audit.Actor) -> None:
+    """Activate, pause or complete; raises RefusedTransition."""
+    before = campaign.status
+    with transaction.atomic():
+        campaign.move_to(status)
+        audit.record(actor, "move", campaign, before={"status": before}, after={"status": status})
+
+
+def delete(campaign: Campaign, actor: audit.Actor) -> None:
+    """Delete a campaign that nothing has happened in; raises HasHistory."""
+    with transaction.atomic():
+        attempts, conversions = campaign.contact_attempts.exists(), campaign.conversions.exists()
+        worked = campaign.campaign_leads.exclude(status="PENDING").exists()
+        if attempts or conversions or worked or campaign.ab_tests.exists():
+            raise HasHistory(f"{campaign} has contacted leads, so it is kept for the record. Complete it instead.")
+        audit.record(actor, "delete", campaign, before=audit.snapshot(campaign, *COLUMNS, "status"))
+        campaign.delete()

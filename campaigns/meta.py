@@ -1,0 +1,125 @@
+"""The names in ``Campaign.meta`` that mean something here, and what may stand under each; other names pass untouched.
+
+Forms, API and the contact policy check their values with the same functions; each raises ValidationError with one
+sentence.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from campaigns.models.contact_policy import DAYS
+from retention_center.lib.channels import Channel
+
+LONGEST_GAP_MS = 366 * 24 * 3600 * 1000
+MOST_CONTACTS = 1000
+MOST_HOURS = 366 * 24
+MOST_HOLIDAYS = 1000
+
+
+def check_start(value: Any) -> None:
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValidationError("Write a time as HH:MM, from 00:00 to 23:59.", code="time")
+
+
+def check_end(value: Any) -> None:
+    if value != "24:00" and (not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value)):
+        raise ValidationError("Write a time as HH:MM, from 00:00 to 24:00.", code="time")
+
+
+def check_days(value: Any) -> None:
+    """At least one day, each once: a campaign without days would silently contact nobody."""
+    known = isinstance(value, list) and all(isinstance(day, str) and day in DAYS for day in value)
+    if not known or not value or len(set(value)) != len(value):
+        raise ValidationError("Name at least one day, each once: MON, TUE, WED, THU, FRI, SAT, SUN.", code="days")
+
+
+def check_channels(value: Any) -> None:
+    known = isinstance(value, list) and all(isinstance(one, str) and one in Channel for one in value)
+    if not known or len(set(value)) != len(value):
+        raise ValidationError(f"List channels, each once: {', '.join(Channel.values)}.", code="channels")
+
+
+def check_cap(value: Any) -> None:
+    _check_number(value, 1, MOST_CONTACTS)
+
+
+def check_gap(value: Any) -> None:
+    """Milliseconds."""
+    _check_number(value, 0, LONGEST_GAP_MS)
+
+
+def check_late(value: Any) -> None:
+    """Hours."""
+    _check_number(value, 1, MOST_HOURS)
+
+
+def check_holidays(value: Any) -> None:
+    if not isinstance(value, list) or len(value) > MOST_HOLIDAYS or not all(map(_is_day, value)):
+        raise ValidationError("List dates as YYYY-MM-DD, such as 2026-12-25.", code="dates")
+
+
+def check_truth(value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValidationError("Say true or false.", code="truth")
+
+
+def check_words(value: Any) -> None:
+    if not isinstance(value, list) or len(value) > 100 or not all(isinstance(one, str) and one for one in value):
+        raise ValidationError("List texts, at most 100.", code="texts")
+
+
+def check_text(value: Any) -> None:
+    if not isinstance(value, str) or len(value) > 255:
+        raise ValidationError("Give a text of at most 255 characters.", code="text")
+
+
+def check_object(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValidationError("Give an object.", code="object")
+
+
+CHECKS: dict[str, Callable[[Any], None]] = {
+    "contactHoursStart": check_start,
+    "contactHoursEnd": check_end,
+    "contactDays": check_days,
+    "maxContactsPerDay": check_cap,
+    "delayBetweenChannels": check_gap,
+    "autoAssign": check_truth,
+    "emailSequence": check_words,
+    "vapiConfig": check_object,
+    "instantlySync": check_truth,
+    "instantlyCampaignId": check_text,
+}
+
+
+def check_meta(meta: dict[str, Any]) -> None:
+    """Raise one ValidationError that names each wrong key; null stands for "not set"."""
+    wrong: list[ValidationError] = []
+    for name, check in CHECKS.items():
+        if meta.get(name) is not None:
+            wrong += _named(name, check, meta[name])
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def _named(name: str, check: Callable[[Any], None], value: Any) -> Iterable[ValidationError]:
+    try:
+        check(value)
+    except ValidationError as error:
+        yield ValidationError(f"{name}: {error.messages[0]}", code=error.code)
+
+
+def _check_number(value: Any, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValidationError(f"Give a whole number from {least:,} to {most:,}.", code="number")
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and len(value) == 10 and date.fromisoformat(value) is not None
+    except ValueError:
+        return False
