@@ -7,7 +7,9 @@ from typing import Any
 import structlog
 
 # What must never stand in a log: addresses, phone numbers, tokens (RELIABILITY, threats: logs)
-_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{7,15}\b|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]+")
+_PERSONAL = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{7,15}\b|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?i:secret)=[^&\s]+"
+)
 _SECRET_KEYS = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
 
 
@@ -19,6 +21,11 @@ def mask(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, str):
             event[key] = _PERSONAL.sub("•••", value)
     return event
+
+
+def request_id() -> str:
+    """The id under which the logs know the request being answered; nothing outside a request."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
 
 
 def configure(options: dict[str, Any]) -> None:
