@@ -212,7 +212,8 @@ CRON_TOKEN = env("CRON_TOKEN", default="")
 # E-mail ------------------------------------------------------------------------------------------------------------
 EMAIL_URL = env("EMAIL_URL", default="")
 SMTP = env.email_url_config(EMAIL_URL) if EMAIL_URL else {}
-EMAIL_BACKEND = SMTP.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+# The SMTP provider opens its own connections from SMTP; Django itself (mail_admins and such) sends nothing
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Retention Center <retention@localhost>")
 
 # Signing in ---------------------------------------------------------------------------------------------------------
@@ -313,6 +314,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "AUTHENTICATION_WHITELIST": ["retention_center.api.authentication.BearerAuthentication"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [],  # choices stand where they are used: names for them would collide
 }
 
 # Languages, times, static files -----------------------------------------------------------------------------------

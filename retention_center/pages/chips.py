@@ -31,7 +31,7 @@ def chips_of(filters: FilterSet, params: QueryDict, search: str = "search") -> l
         value = cleaned.get(name)
         if name != search and not _is_blank(value):
             verb, text = _in_words(field, value)
-            chips.append(Chip(str(field.label or name), verb, text, _without(params, name)))
+            chips.append(Chip(str(field.label or name), verb, text, _without(params, name, field)))
     return chips
 
 
@@ -68,9 +68,9 @@ def _flat(choices: Any) -> Iterable[tuple[str, str]]:
             yield str(value), str(label)
 
 
-def _without(params: QueryDict, name: str) -> str:
+def _without(params: QueryDict, name: str, field: forms.Field) -> str:
+    ends = {f"{name}_{end}" for end in getattr(field.widget, "suffixes", ())}  # a range has a parameter for each end
     kept = params.copy()
-    for key in list(kept):
-        if key in {name, "page"} or key.removeprefix(f"{name}_") in {"min", "max", "after", "before", "0", "1"}:
-            del kept[key]
+    for key in {name, "page", *ends} & kept.keys():
+        del kept[key]
     return "?" + kept.urlencode()

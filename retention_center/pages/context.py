@@ -2,18 +2,20 @@
 
 from functools import cached_property
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 from django.utils.timezone import get_current_timezone_name
 
 from retention_center import health
 from retention_center.lib import clock
-from retention_center.models import User
+from retention_center.models import Role, User
 from retention_center.pages import navigation
 from retention_center.pages.theme import THEMES, theme_of
 
 
 class Frame:
-    """Sidebar, processor light, theme. At most two queries, none for somebody not signed in."""
+    """Sidebar, processor light, theme. Three small queries at most, none for somebody not signed in."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -39,10 +41,17 @@ class Frame:
         """The processor light, for people who are signed in."""
         return health.processor_state(clock.now()) if self.user else None
 
+    @cached_property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped all sending."""
+        return bool(self.user and import_string(settings.STOPPED)().all)
+
     @property
-    def pause_url(self) -> str:
-        """Where "Stop sending" posts to; nothing for viewers, who may not."""
-        return navigation.address("sending-pause") if self.user and self.user.may("operator") else ""
+    def sending_url(self) -> str:
+        """Where the button posts to that stops sending, or lets it go on; nothing for viewers, who may not."""
+        if not self.user or not self.user.may(Role.OPERATOR):
+            return ""
+        return navigation.address("sending-resume" if self.is_stopped else "sending-pause")
 
     @property
     def light_url(self) -> str:

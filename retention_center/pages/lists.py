@@ -37,10 +37,7 @@ class Selection:
     count: int
     ids: list[str]
     query: str
-
-    @property
-    def is_everything(self) -> bool:
-        return not self.ids
+    is_everything: bool
 
 
 class ListPage(View):
@@ -91,7 +88,7 @@ class ListPage(View):
         rows = page.filtered
         ids = [] if everything else request.POST.getlist("ids")
         rows = rows if everything else rows.filter(pk__in=ids)
-        return Selection(rows, rows.count(), ids, page.params.urlencode())
+        return Selection(rows, rows.count(), ids, page.params.urlencode(), everything)
 
     # What the template asks for -----------------------------------------------------------------------------------
     @cached_property
@@ -197,8 +194,10 @@ class ListPage(View):
     @cached_property
     def size(self) -> int:
         """Rows per page: asked for, else the last choice, else 25."""
-        asked = self.params.get("size") or self.user.preferences.get(f"size:{self.name}")
-        return int(asked) if str(asked) in map(str, SIZES) else SIZES[0]
+        for wanted in (self.params.get("size"), self.user.preferences.get(f"size:{self.name}")):
+            if str(wanted) in map(str, SIZES):
+                return int(str(wanted))
+        return SIZES[0]
 
     @property
     def sizes(self) -> Sequence[int]:

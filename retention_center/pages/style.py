@@ -44,7 +44,10 @@ def style_page(request: HttpRequest) -> HttpResponse:
     if not (settings.DEBUG or (isinstance(request.user, User) and request.user.is_staff)):
         raise Http404
     now = clock.now()
-    wrong = SampleForm({"wrong-name": "", "wrong-email": "anna@@example.com", "wrong-source": "CRM", "wrong-rule": "fill"}, prefix="wrong")
+    wrong = SampleForm(
+        {"wrong-name": "", "wrong-email": "anna@@example.com", "wrong-source": "CRM", "wrong-rule": "fill"},
+        prefix="wrong",
+    )
     context = {
         "statuses": [(model, list(values.items())) for model, values in STATUSES.items()],
         "form": SampleForm(),
