@@ -8,7 +8,7 @@ from sequences import processor
 SECONDS = 50  # a tick comes every minute
 
 
-def tick() -> dict[str, Any]:
+def tick(seconds: float = SECONDS) -> dict[str, Any]:
     """Every minute: jobs that nobody works on, then everything due. Returns counts only (results are stored)."""
     jobs.work_on_open_jobs()
-    return processor.run(seconds=SECONDS, until_idle=True)
+    return processor.run(seconds=seconds, until_idle=True)

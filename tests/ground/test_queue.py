@@ -6,7 +6,8 @@ import signal
 import pytest
 from django_q.models import Schedule, Success
 
-from retention_center import schedules
+from retention_center import health, schedules
+from retention_center.models import Heartbeat
 from tests.processes import Manage, wait_until
 
 QUEUE_A_TASK = "from django_q.tasks import async_task; async_task('retention_center.tasks.keep_house')"
@@ -48,3 +49,10 @@ def test_a_schedule_that_stands_keeps_its_next_run():
     before = list(Schedule.objects.values_list("pk", "next_run"))
     schedules.write()
     assert list(Schedule.objects.values_list("pk", "next_run")) == before
+
+
+def test_the_worker_loop_shows_that_it_lives_and_ends_when_asked(subprocess_manage):
+    worker = subprocess_manage.start("run_worker")
+    wait_until(lambda: Heartbeat.objects.filter(name=health.PROCESSOR).exists(), seconds=30)
+    os.kill(worker.pid, signal.SIGTERM)
+    assert worker.wait(timeout=10) == 0

@@ -14,8 +14,8 @@ from django.utils.module_loading import import_string
 from retention_center.lib import clock
 
 log = structlog.get_logger(__name__)
-BUSY = 1.0  # seconds to the next tick after one that found work
-IDLE = 5.0
+TICK = 5.0  # seconds; a stop waits for the tick to end
+IDLE = 2.0  # seconds to the next tick after one that found nothing
 AFTER_ERROR = 15.0
 SLICE = 0.2
 
@@ -41,11 +41,11 @@ class Command(BaseCommand):
         """One tick; how long to rest after it. An error is told and tried again: the database may be away."""
         close_old_connections()
         try:
-            report = tick()
+            report = tick(seconds=TICK)
         except Exception:
             log.exception("tick_failed")
             return AFTER_ERROR
-        return BUSY if getattr(report, "due", 0) else IDLE
+        return 0 if report["due"] else IDLE
 
     def _rest(self, seconds: float) -> None:
         until = clock.monotonic() + seconds

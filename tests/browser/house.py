@@ -1,0 +1,85 @@
+"""A house in which every room has something in it, and the address of every page."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from campaigns.models import ABTest
+from leads.models import ImportJob
+from retention_center.lib import clock
+from retention_center.lib.channels import Channel
+from tests import builders
+
+NOT_WALKED = ("admin/", "api/", "auth/callback")  # Django's admin, the API's reference, the Auth Center's way back
+
+
+def furnish() -> dict[str, Any]:
+    """Rows of every kind; the values that addresses need, by the beginning of the address's name."""
+    lead = builders.make_lead(first_name="Amara", last_name="Okafor", meta={"visits": 3}, notes="Asked for a call.")
+    builders.make_leads(30)
+    campaign = builders.make_campaign(name="Spring", channels=[Channel.EMAIL, Channel.SMS])
+    builders.make_campaign_lead(campaign, lead)
+    script = builders.make_script(campaign=campaign)
+    for channel in (Channel.SMS, Channel.CALL, Channel.WEBHOOK):
+        builders.make_script(channel)
+    steps = [{"script": script}, {"channel": Channel.SMS}, {"channel": Channel.CALL}]
+    sequence = builders.make_sequence(steps, name="Win back")
+    builders.make_sequence(0, name="Draft", status="DRAFT")
+    enrollment = builders.make_enrollment(sequence, lead, current_step=1)
+    attempt = builders.make_attempt(lead, campaign=campaign, script=script, message={"subject": "Hi", "text": "Hello"})
+    at = clock.now() - timedelta(hours=3)
+    done = {"status": "SENT", "contact_attempt": attempt, "scheduled_at": at, "executed_at": at}
+    builders.make_execution(enrollment, 1, **done)
+    builders.make_execution(enrollment, 2, held_reason="no_provider", due_at=None)
+    builders.make_attempt(lead, channel=Channel.SMS, status="FAILED", reason="no_provider")
+    conversion = builders.make_conversion(lead, campaign=campaign, contact_attempt=attempt)
+    builders.make_conversion(source="keitaro", status="lead", standing="pending", sub_id="abc")
+    builders.make_integration("sandbox", delivered=1)
+    ABTest.objects.create(campaign=campaign, channel=Channel.EMAIL, variant_a="One", variant_b="Two")
+    upload = ImportJob.objects.create(filename="leads.csv", columns=["Email"], mapping={"Email": "email"}, region="US")
+    return {
+        "lead": lead.pk,
+        "campaign": campaign.pk,
+        "script": script.pk,
+        "sequence": sequence.pk,
+        "enrollment": enrollment.pk,
+        "attempt": attempt.pk,
+        "conversion": conversion.pk,
+        "import": upload.pk,
+        "integration": "sandbox",
+    }
+
+
+def addresses(rows: dict[str, Any], client: Client) -> list[str]:
+    """Every address that answers GET with a page of ours; the rest (moves, redirects, files) is left out."""
+    every = sorted(set(_all(get_resolver().url_patterns, "", rows)))
+    return [address for address in every if _is_page(client, address)]
+
+
+def _all(patterns: list[Any], prefix: str, rows: dict[str, Any]) -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if route.startswith(NOT_WALKED):
+            continue
+        if isinstance(pattern, URLResolver):
+            yield from _all(pattern.url_patterns, route, rows)
+        elif isinstance(pattern, URLPattern) and pattern.name:
+            yield from _filled_in(pattern, rows)
+
+
+def _filled_in(pattern: URLPattern, rows: dict[str, Any]) -> Iterator[str]:
+    wanted = list(pattern.pattern.converters)
+    if not wanted:
+        yield reverse(pattern.name)
+        return
+    kind = str(pattern.name).split("-")[0].rstrip("s")
+    if kind in rows and len(wanted) == 1:
+        yield reverse(pattern.name, args=[rows[kind]])
+
+
+def _is_page(client: Client, address: str) -> bool:
+    answer = client.get(address)
+    return answer.status_code not in {301, 302, 405} and "html" in answer.headers.get("Content-Type", "")
