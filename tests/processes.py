@@ -64,13 +64,13 @@ class Manage:
         return {"args": command, "env": self.environment | environment, "text": True}
 
 
-def wait_until(true: Callable[[], Any], *, seconds: float = 20) -> Any:
+def wait_until(true: Callable[[], Any], *, seconds: float = 20, pause: float = 0.05) -> Any:
     """Ask again and again; the first true answer, or an AssertionError when the time is over."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if answer := true():
             return answer
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"Nothing true within {seconds} s.")
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from campaigns.delivery import rounds
 from campaigns.models import ContactAttempt
 from integrations.models import IntegrationConfig
 from integrations.providers.base import NotSent, OutcomeUnknown
@@ -258,8 +259,6 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_only_facts(entered, 
 
 
 def test_a_lead_that_opts_out_before_its_call_is_not_called(entered, now, monkeypatch):
-    from campaigns.delivery import rounds
-
     call_all = rounds.call_all
 
     def opted_out_first(*args):
