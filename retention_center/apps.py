@@ -9,6 +9,7 @@ class GroundConfig(AppConfig):
     verbose_name = "Retention Center"
 
     def ready(self) -> None:
-        from retention_center import checks, schedules  # noqa: F401 - both need the models loaded
+        from retention_center import checks, schedules  # noqa: F401 - all need the models loaded
+        from retention_center.api import checks as api_checks  # noqa: F401
 
         post_migrate.connect(schedules.complete_database, sender=self)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 
+from retention_center.lib import logs
 from retention_center.models import ApiKey, AuditEvent, User
 
 
@@ -24,7 +25,7 @@ SYSTEM = Actor("Retention Center", "system")
 
 def actor_of(request: Any, via: str = "page") -> Actor:
     """The actor behind a request: its signed-in user, or the API key that authenticated it."""
-    request_id = request.headers.get("X-Request-Id", "")[:64]
+    request_id = logs.request_id()
     key = getattr(request, "auth", None)
     if isinstance(key, ApiKey):
         return Actor(f"key {key.name}", "api", None, request_id)

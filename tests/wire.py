@@ -14,7 +14,7 @@ class Wire:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
-        return self.client.get(path, query or {}, headers=self.headers | headers)
+        return self.client.get(path, query, headers=self.headers | _named(headers))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.send("POST", path, body, **headers)
@@ -31,5 +31,8 @@ class Wire:
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """``body`` is turned into JSON, unless it is bytes already; header names are written with underscores."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.generic(method, path, data, "application/json", headers=self.headers | named)
+        return self.client.generic(method, path, data, "application/json", headers=self.headers | _named(headers))
+
+
+def _named(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -15,7 +15,6 @@ from retention_center.api.problems import Conflict
 from retention_center.api.serializers import WireModelSerializer
 from retention_center.api.views import WireGenericViewSet, WireReadOnlyViewSet
 from retention_center.auth import keys
-from retention_center.lib import clock
 from retention_center.models import ApiKey, AuditEvent, Job, Role
 
 
@@ -63,8 +62,7 @@ class ApiKeySerializer(WireModelSerializer):
         extra_kwargs = {"role": {"required": True}}
 
     def validate_expires_at(self, value: Any) -> Any:
-        if value is not None and value <= clock.now():
-            raise serializers.ValidationError("This time has passed.", code="past")
+        keys.require_future(value)
         return value
 
 

@@ -67,7 +67,11 @@ class WirePagination(BasePagination):
             ),
             _parameter("sortBy", {"type": "string"}, f"One of: {known}. Anything else gives {view.default_sort}."),
             _parameter("sortOrder", {"type": "string"}, "asc or desc (default)."),
-            _parameter("cursor", {"type": "string"}, "nextCursor of the page before: goes on there, stably and deep."),
+            _parameter(
+                "cursor",
+                {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+                "nextCursor of the page before: goes on there, stably and deep.",
+            ),
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:

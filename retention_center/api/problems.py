@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -21,7 +20,6 @@ from retention_center.api.text import is_storable
 from retention_center.lib.states import RefusedTransition
 from retention_center.lib.wire import to_camel
 
-log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 OURS = "Something went wrong on our side; it has been logged."
 
@@ -69,7 +67,7 @@ def as_problem(exception: Exception, context: Mapping[str, Any]) -> HttpResponse
     problem = _to_problem(exception)
     if problem is None:
         request = context.get("request")
-        log.error("api_failed", exc_info=exception)
+        # The request's middleware logs it on this signal, with the stack that the caller never sees
         got_request_exception.send(sender=None, request=getattr(request, "_request", request))
         problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, OURS, code="internal")
     answer = response(

@@ -40,7 +40,7 @@ PROBLEMS = {
 }
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     OpenApiParameter.HEADER,
     description="Makes the request repeatable for 24 h: a repeat gets the first answer again.",
 )
@@ -67,9 +67,7 @@ class WireSchema(AutoSchema):
         if "{" in self.path:
             codes.append("404")
         if self.method != "GET":
-            codes.append("409")
-        if self.method in {"POST", "PUT", "PATCH"}:
-            codes += ["413", "415"]
+            codes += ["409", "413", "415"]
         if self.method == "POST" and not self._is_open():
             codes.append("422")
         return codes

@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -66,7 +66,9 @@ class Order:
             return None, pk
         field = _field(model, self.column)
         try:
-            return (field.to_python(value) if field is not None else value), pk
+            read = field.to_python(value) if field is not None else value
+            # In UTC now: a time at the edge of the calendar would only fail in the database
+            return (read.astimezone(UTC) if isinstance(read, datetime) else read), pk
         except (ValidationError, ValueError, OverflowError, TypeError) as error:
             raise _malformed() from error
 

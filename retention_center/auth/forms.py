@@ -9,12 +9,13 @@ from django.http import HttpRequest
 from retention_center.auth import limits
 from retention_center.auth.callers import address_of
 from retention_center.models import User
+from retention_center.pages.forms import PageForm
 
 WRONG = "E-mail and password do not match an account that may sign in."
 TOO_OFTEN = "Too many attempts. Wait a minute, then try again."
 
 
-class SignInForm(forms.Form):
+class SignInForm(PageForm):
     """``user`` is who signed in, once the form is valid; ``is_throttled`` when it was tried too often."""
 
     email = forms.EmailField(
@@ -53,7 +54,7 @@ class SignInForm(forms.Form):
         return None
 
 
-class PasswordForm(forms.Form):
+class PasswordForm(PageForm):
     """A new password, typed twice, and the present one."""
 
     current = forms.CharField(

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
@@ -49,6 +50,12 @@ def create(name: str, role: str, *, actor: audit.Actor, expires_at: datetime | N
         )
         audit.record(actor, "create", key, after=audit.snapshot(key, "name", "prefix", "role", "expires_at"))
     return key, text
+
+
+def require_future(expires_at: datetime | None) -> None:
+    """Raise ValidationError for a time that has passed: such a key would never work."""
+    if expires_at is not None and expires_at <= clock.now():
+        raise ValidationError("This time has passed.", code="past")
 
 
 def revoke(key: ApiKey, *, actor: audit.Actor) -> None:

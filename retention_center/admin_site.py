@@ -1,0 +1,100 @@
+"""Django's admin as our configuration corner: our sign-in, no queue internals, every change in the audit."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from retention_center import audit
+from retention_center.auth import signing_in, views
+from retention_center.lib.encryption import EncryptedJSONField
+from retention_center.models import User
+
+# A schedule's function is any dotted path: whoever could edit it could run anything. Groups grant nothing here.
+KEPT_OUT = frozenset({"django_q", "auth"})
+
+
+class ConfigurationSite(admin.AdminSite):
+    """The admin site. Only people with the role admin come in."""
+
+    site_header = "Retention Center"
+    site_title = "Retention Center"
+    index_title = "Configuration"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register models, except those of apps that nobody may edit here."""
+        given = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        if wanted := [model for model in given if model._meta.app_label not in KEPT_OUT]:
+            super().register(wanted, admin_class, **options)
+
+    def unregister(self, model_or_iterable: Any) -> None:
+        given = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        super().unregister([model for model in given if model._meta.app_label not in KEPT_OUT])
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if isinstance(request.user, User):
+            raise PermissionDenied("This needs the role admin; ask an admin.")
+        return redirect(signing_in.address_for(request))
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return views.logout(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect("password")
+
+
+class AuditedAdmin(admin.ModelAdmin):
+    """The base of every admin: what is added, changed or deleted here stands in the audit, without secrets."""
+
+    show_full_result_count = False  # a second count of a large table
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
+        names = audited_columns(type(obj))
+        stored = type(obj)._base_manager.filter(pk=obj.pk).first() if change else None
+        before = audit.snapshot(stored, *names) if stored is not None else {}
+        super().save_model(request, obj, form, change)
+        actor = audit.actor_of(request, via="admin")
+        if stored is None:
+            audit.record(actor, "create", obj, after=audit.snapshot(obj, *names))
+            return
+        old, new = audit.changed_values(obj, before)
+        secrets = [name for name in form.changed_data if name not in names and hasattr(obj, name)]
+        if new or secrets:
+            audit.record(actor, "change", obj, before=old, after=new | dict.fromkeys(secrets, "changed"))
+
+    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
+        audit.record(audit.actor_of(request, via="admin"), "delete", obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        for obj in queryset:
+            audit.record(audit.actor_of(request, via="admin"), "delete", obj)
+        super().delete_queryset(request, queryset)
+
+
+class ReadOnlyAdmin(AuditedAdmin):
+    """Rows to look at: whoever changes them does it by their own pages and verbs."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+def audited_columns(model: type[models.Model]) -> list[str]:
+    """The columns whose values the audit may show: no password, nothing encrypted, no bytes."""
+    hidden = (EncryptedJSONField, models.BinaryField)
+    return [
+        field.attname
+        for field in model._meta.concrete_fields
+        if not isinstance(field, hidden) and field.name not in {"password", "digest", "updated_at"}
+    ]
