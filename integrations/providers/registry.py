@@ -32,6 +32,14 @@ def is_active(name: str, row: IntegrationConfig | None) -> bool:
     return name != SMTP or bool(row.config.get("host"))
 
 
+def _config(name: str, row: IntegrationConfig | None) -> Mapping[str, Any]:
+    if row is None:
+        return {}
+    if name == SMTP and not row.is_active:  # active by EMAIL_URL, which then also names the server
+        return {"ratePerSecond": row.config.get("ratePerSecond")}
+    return row.config
+
+
 @dataclass(frozen=True)
 class ActiveProviders:
     """The providers that are switched on and that we have an adapter for, with their configs, in choosing order."""
@@ -43,11 +51,7 @@ class ActiveProviders:
         """One query."""
         rows = {row.provider: row for row in IntegrationConfig.objects.all()}
         return cls(
-            {
-                name: rows[name].config if name in rows else {}
-                for name in settings.PROVIDERS
-                if is_active(name, rows.get(name))
-            }
+            {name: _config(name, rows.get(name)) for name in settings.PROVIDERS if is_active(name, rows.get(name))}
         )
 
     def choose(self, channel: str, preferred: str = "") -> str | None:
