@@ -1,5 +1,12 @@
 """Addresses of this app under /api/."""
 
-from typing import Any
+from leads.api.imports import ImportViewSet
+from leads.api.leads import LeadViewSet
+from leads.api.suppressions import SuppressionViewSet
+from retention_center.api.routing import routes
 
-urlpatterns: list[Any] = []
+urlpatterns = [
+    *routes("leads", LeadViewSet),
+    *routes("imports", ImportViewSet),
+    *routes("suppressions", SuppressionViewSet),
+]

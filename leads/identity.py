@@ -148,3 +148,8 @@ def storable_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(str(key)): storable_json(item) for key, item in value.items()}
     return value
+
+
+def clean_address(text: str, region: str = "") -> str:
+    """An e-mail address or a phone number, whichever it is, as leads keep it."""
+    return clean_email(text) if "@" in text else clean_phone(text, region).e164

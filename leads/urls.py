@@ -1,5 +1,7 @@
 """Addresses of this app."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+
+urlpatterns: list = [
+]

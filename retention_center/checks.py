@@ -16,7 +16,7 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "LEAD_WENT_OFF": settings.LEAD_WENT_OFF,
         "ERASERS": settings.ERASERS,
         "IMPORTED": [settings.IMPORTED],
-        "TIMELINES": settings.TIMELINES.values(),
+        "TIMELINES": settings.TIMELINES,
         "LEAD_ACTIONS": [path for paths in settings.LEAD_ACTIONS.values() for path in paths],
         "SEARCHES": settings.SEARCHES,
         "JOBS": settings.JOBS.values(),

@@ -21,6 +21,7 @@ from retention_center.models import Job, User
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
+Watch = Callable[[int, dict[str, Any]], None]  # told after each slice: how far, and the result so far
 
 
 class Stopped(Exception):
@@ -34,8 +35,9 @@ class Refused(Exception):
 class Progress:
     """What a job's function is given: its arguments, and how to report each finished slice."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, watch: Watch | None = None) -> None:
         self.job = job
+        self.watch = watch
         self.arguments: dict[str, Any] = job.arguments
         self.result: dict[str, Any] = dict(job.result)
 
@@ -60,6 +62,8 @@ class Progress:
         )
         if not ours.update(**changes):
             raise Stopped
+        if self.watch:
+            self.watch(done, self.result)
 
 
 def enqueue(
@@ -72,6 +76,22 @@ def enqueue(
     """Queue work of a kind named in settings.JOBS. ``arguments`` hold ids and filters, no personal data."""
     job = Job.objects.create(kind=kind, arguments=arguments, created_by=by, total=total)
     transaction.on_commit(lambda: async_task("retention_center.jobs.work_on", job.pk))
+    return job
+
+
+def run_here(
+    kind: str,
+    arguments: dict[str, Any],
+    *,
+    by: User | None = None,
+    total: int | None = None,
+    watch: Watch | None = None,
+) -> Job:
+    """Do a job in this process, at once: the job as it ended. Should we die, a worker takes it up."""
+    job = Job.objects.create(kind=kind, arguments=arguments, created_by=by, total=total)
+    if claimed := _claim(job.pk):
+        _run(claimed, watch)
+    job.refresh_from_db()
     return job
 
 
@@ -117,10 +137,10 @@ def _claim(job_id: str) -> Job | None:
     return Job.objects.get(pk=job_id) if mine else None
 
 
-def _run(job: Job) -> None:
+def _run(job: Job, watch: Watch | None = None) -> None:
     work: Callable[[Progress], None] = import_string(settings.JOBS[job.kind])
     with _closing(job):
-        work(Progress(job))
+        work(Progress(job, watch))
 
 
 @contextmanager

@@ -157,6 +157,7 @@ JOBS = {  # kind: the function that does the job
     "check_import": "leads.importing.check.run_job",
     "change_leads": "leads.bulk.run_job",
     "enroll_leads": "sequences.bulk.run_job",
+    "change_enrollments": "sequences.bulk.change_job",
 }
 
 # What must call upwards, named once ------------------------------------------------------------------------

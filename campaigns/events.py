@@ -1,0 +1,105 @@
+"""A lead's attempts as its timeline tells them."""
+
+from datetime import datetime
+from typing import Any
+
+from campaigns.models import ContactAttempt
+from campaigns.reasons import sentence_of
+from leads.models import Lead
+from leads.timeline import CHANNEL_NAMES, CONTACT, NOT_SENT, REPLY, Event
+from retention_center.pages.statuses import status_of
+from retention_center.pages.words import money
+
+STATUS = ContactAttempt.Status
+
+
+def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
+    """Attempts and replies; two queries."""
+    attempts = lead.contact_attempts.select_related("script", "campaign")  # type: ignore[attr-defined]
+    attempts = attempts.prefetch_related("step_executions__sequence", "step_executions__step")
+    if before:
+        attempts = attempts.filter(started_at__lt=before)
+    events: list[Event] = []
+    for attempt in attempts.order_by("-started_at", "-id")[: limit + 1]:
+        events += as_events(attempt)
+    return events
+
+
+def as_events(attempt: ContactAttempt) -> list[Event]:
+    """The attempt, and the reply it got."""
+    shown = status_of("ContactAttempt", attempt.status)
+    was_not = attempt.status == STATUS.FAILED or attempt.was_unsent
+    contact = Event(
+        at=attempt.started_at,
+        kind=NOT_SENT if was_not else CONTACT,
+        what=_what(attempt),
+        mark=shown.shape,
+        tone=shown.tone,
+        outcome=_outcome(attempt),
+        detail=_detail(attempt),
+        origin=_origin(attempt),
+        origin_href=attempt.get_absolute_url(),
+        happened=not was_not,
+        object_type="attempt",
+        object_id=attempt.pk,
+    )
+    result = attempt.result or {}
+    if not result.get("replied"):
+        return [contact]
+    at = _time(result.get("repliedAt")) or attempt.completed_at or attempt.started_at
+    channel = CHANNEL_NAMES[attempt.channel]
+    text = str(result.get("reply", ""))[:200]
+    reply = Event(
+        at, REPLY, f"Replied by {channel if channel == 'SMS' else channel.lower()}", "disc-tick", "good",
+        detail=f"“{text}”" if text else "", origin=_origin(attempt), origin_href=attempt.get_absolute_url(),
+        object_type="attempt", object_id=attempt.pk,
+    )  # fmt: skip
+    return [contact, reply]
+
+
+def _what(attempt: ContactAttempt) -> str:
+    name = f" “{attempt.script.name}”" if attempt.script else ""
+    words = {
+        STATUS.SENT: "sent",
+        STATUS.DELIVERED: "delivered",
+        STATUS.SUCCESS: "got an answer",
+        STATUS.PENDING: "in flight",
+    }
+    if attempt.channel == "CALL" and attempt.status == STATUS.SUCCESS:
+        words[STATUS.SUCCESS] = "answered"
+    if attempt.channel == "EMAIL" and attempt.status == STATUS.SUCCESS and not attempt.result.get("replied"):
+        words[STATUS.SUCCESS] = "clicked"
+    return f"{CHANNEL_NAMES[attempt.channel]}{name} {words.get(STATUS(attempt.status), '')}".strip()
+
+
+def _outcome(attempt: ContactAttempt) -> str:
+    if attempt.status in {STATUS.FAILED, STATUS.BOUNCED, STATUS.UNKNOWN}:
+        return attempt.get_status_display().lower()
+    return ""
+
+
+def _detail(attempt: ContactAttempt) -> str:
+    result: dict[str, Any] = attempt.result or {}
+    parts = [sentence_of(attempt.reason)] if attempt.reason else []
+    parts += [word for word in ("opened", "clicked") if result.get(word)]
+    if attempt.duration:
+        parts.append(f"{attempt.duration // 60} min {attempt.duration % 60} s")
+    if attempt.cost:
+        parts.append(money(attempt.cost, attempt.currency))
+    text = ", ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def _origin(attempt: ContactAttempt) -> str:
+    """The sequence and step it was sent by, else the campaign, else the provider."""
+    steps = list(attempt.step_executions.all())  # type: ignore[attr-defined]
+    if steps:
+        return f"{steps[0].sequence.name}, step {steps[0].step.step_order}"
+    return attempt.campaign.name if attempt.campaign else f"by hand, {attempt.provider}"
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None

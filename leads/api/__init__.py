@@ -1,0 +1,1 @@
+"""Leads, imports and suppressions on the wire."""

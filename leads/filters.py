@@ -1,0 +1,80 @@
+"""The filters of leads, imports and suppressions: names as on the wire, one set for page and API."""
+
+from django.db.models import Q, QuerySet
+
+from leads.identity import BadValue, clean_phone
+from leads.models import ImportJob, Lead, Suppression
+from retention_center.api.filters import ChoicesFilter, FromFilter, ToFilter, TruthFilter, WireFilterSet, WordsFilter
+
+
+def finding(leads: QuerySet, text: str) -> QuerySet:
+    """Leads in which every word of the text stands somewhere: name, e-mail, phone or external id."""
+    try:
+        whole = clean_phone(text).e164  # a whole number, however it is written
+        return leads.filter(Q(phone=whole) | Q(external_id=text.strip()))
+    except BadValue:
+        pass
+    for word in text.split()[:8]:
+        digits = "".join(letter for letter in word if letter.isdigit())
+        found = (
+            Q(first_name__icontains=word)
+            | Q(last_name__icontains=word)
+            | Q(email__icontains=word)
+            | Q(external_id__istartswith=word)
+            | Q(pk=word)
+        )
+        leads = leads.filter(found | Q(phone__contains=digits) if len(digits) > 3 else found)
+    return leads
+
+
+class LeadFilter(WireFilterSet):
+    status = ChoicesFilter(choices=Lead.Status.choices, label="Status")
+    source = WordsFilter("source", label="Source")
+    created_from = FromFilter("created_at", label="Added from")
+    created_to = ToFilter("created_at", label="Added to")
+    campaign_id = WordsFilter(method="in_campaign", label="Campaign")
+    sequence_id = WordsFilter(method="in_sequence", label="Sequence")
+    has_next = TruthFilter(method="with_next", label="Next contact planned")
+
+    class Meta:
+        model = Lead
+        fields: tuple[str, ...] = ()
+
+    def find(self, queryset: QuerySet, text: str) -> QuerySet:
+        return finding(queryset, text)
+
+    def in_campaign(self, queryset: QuerySet, _name: str, ids: list[str]) -> QuerySet:
+        inside = Lead.objects.filter(campaign_leads__campaign__in=ids)
+        return queryset.filter(pk__in=inside.values("pk")) if ids else queryset
+
+    def in_sequence(self, queryset: QuerySet, _name: str, ids: list[str]) -> QuerySet:
+        inside = Lead.objects.filter(sequence_enrollments__sequence__in=ids)
+        return queryset.filter(pk__in=inside.values("pk")) if ids else queryset
+
+    def with_next(self, queryset: QuerySet, _name: str, is_planned: bool) -> QuerySet:
+        planned = Lead.objects.filter(step_executions__status__in=["SCHEDULED", "PENDING"]).values("pk")
+        return queryset.filter(pk__in=planned) if is_planned else queryset.exclude(pk__in=planned)
+
+
+class SuppressionFilter(WireFilterSet):
+    search_fields = ("address",)
+    channel = ChoicesFilter(choices=Suppression.Scope.choices, label="Channel")
+    reason = WordsFilter("reason", label="Reason")
+    source = WordsFilter("source", label="Said by")
+    lead_id = WordsFilter("lead_id", label="Lead")
+    created_from = FromFilter("created_at", label="From")
+    created_to = ToFilter("created_at", label="To")
+
+    class Meta:
+        model = Suppression
+        fields: tuple[str, ...] = ()
+
+
+class ImportFilter(WireFilterSet):
+    search_fields = ("filename",)
+    created_from = FromFilter("created_at", label="From")
+    created_to = ToFilter("created_at", label="To")
+
+    class Meta:
+        model = ImportJob
+        fields: tuple[str, ...] = ()

@@ -1,0 +1,115 @@
+"""A lead's story in one list, newest first: what happened, what did not and why, and what is planned.
+
+Each floor tells its own part (settings.TIMELINES); this module tells of edits and consent, and puts all in order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from leads.models import Lead
+from retention_center.lib.channels import Channel
+from retention_center.models import AuditEvent
+
+CONTACT, NOT_SENT, REPLY, EDIT, OTHER = "contact", "not_sent", "reply", "edit", "other"
+KINDS = {"": "All", CONTACT: "Contacts", NOT_SENT: "Not sent", REPLY: "Replies", EDIT: "Edits"}
+CHANNEL_NAMES = dict(Channel.choices)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line: ``what`` and its bold ``outcome``, then a line of detail, and where it came from at the end.
+
+    ``happened`` False: it was planned and did not, or not yet, happen. ``mark`` is a status shape with its tone.
+    """
+
+    at: datetime
+    kind: str
+    what: str
+    mark: str
+    tone: str = "idle"
+    outcome: str = ""
+    detail: str = ""
+    origin: str = ""
+    origin_href: str = ""
+    happened: bool = True
+    is_planned: bool = False
+    object_type: str = ""
+    object_id: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """``planned`` soonest last, as it stands above the past; ``past`` newest first; ``earlier``: where more begins."""
+
+    planned: list[Event]
+    past: list[Event]
+    counts: dict[str, int]
+    earlier: datetime | None = None
+
+
+def of(lead: Lead, *, kind: str = "", before: datetime | None = None, limit: int = 100) -> Story:
+    """The newest events of the kind (blank: all) which lie before ``before``: a constant number of queries."""
+    events = own_events(lead, before, limit)
+    for path in settings.TIMELINES:
+        events += import_string(path)(lead, before, limit)
+    counts = {name: sum(1 for event in events if not name or event.kind == name) for name in KINDS}
+    wanted = [event for event in events if not kind or event.kind == kind]
+    planned = sorted((event for event in wanted if event.is_planned), key=lambda event: event.at, reverse=True)
+    past = sorted((event for event in wanted if not event.is_planned), key=lambda event: event.at, reverse=True)
+    earlier = past[limit - 1].at if len(past) > limit else None
+    return Story(planned if before is None else [], past[:limit], counts, earlier)
+
+
+def own_events(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
+    """Edits and consent, from the audit; the adding itself from the lead's own row."""
+    done = AuditEvent.objects.filter(object_type="lead", object_id=lead.pk)
+    done = done.filter(at__lt=before) if before else done
+    events = [_edit(event) for event in done.order_by("-at", "-id")[: limit + 1]]
+    if not any(event.mark == "ring" for event in events) and (before is None or lead.created_at < before):
+        source = lead.source.capitalize() if lead.source.isupper() else lead.source
+        events.append(Event(lead.created_at, EDIT, "Added", "ring", "move", origin=source))
+    return events
+
+
+_ACTIONS: Mapping[str, tuple[str, str, str]] = {  # action: words, shape, tone
+    "create": ("added this lead", "ring", "move"),
+    "fill": ("filled blanks", "ring-half", "idle"),
+    "change": ("changed", "ring-half", "idle"),
+    "do_not_contact": ("marked do not contact", "disc-bar", "bad"),
+    "allow_again": ("allowed contact again", "ring-tick", "good"),
+    "opt_in": ("took back the opt-out", "ring-tick", "good"),
+    "delete": ("deleted this lead", "ring-slash", "idle"),
+    "restore": ("restored this lead", "ring-tick", "good"),
+    "erase": ("erased this lead", "ring-slash", "bad"),
+}
+_FIELDS = {"first_name": "first name", "last_name": "last name", "email": "e-mail", "external_id": "external id"}
+
+
+def _edit(event: AuditEvent) -> Event:
+    at, name, after = event.at, event.actor_name, event.after
+    ids = {"object_type": "audit", "object_id": event.pk}
+    if event.action == "opt_out":
+        channel = CHANNEL_NAMES.get(after.get("channel", ""), "all channels")
+        what = f"Opted out of {channel if channel == 'SMS' else channel.lower()}"
+        return Event(at, EDIT, what, "disc-bar", "bad", origin=f"by {after.get('source', name)}", **ids)
+    words, mark, tone = _ACTIONS.get(event.action, (event.action.replace("_", " "), "ring-half", "idle"))
+    fields = (
+        [_FIELDS.get(field, field.replace("_", " ")) for field in after] if event.action in {"change", "fill"} else []
+    )
+    what = f"{name} {words}{': ' if event.action == 'fill' and fields else ' '}{', '.join(fields)}".strip()
+    return Event(at, EDIT, what, mark, tone, detail=_became(event.before, after), origin=event.via, **ids)
+
+
+def _became(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """ "+61 491 570 110 became +61 491 570 156", for each short value that changed."""
+    changes = []
+    for field in before:
+        if field in after and not isinstance(after[field], dict | list):
+            old, new = before[field] or "blank", after[field] or "blank"
+            changes.append(f"{str(old)[:80]} became {str(new)[:80]}")
+    return ", ".join(changes)
