@@ -11,8 +11,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from retention_center.api.problems import Conflict, Invalid, Problem
+from retention_center.api.problems import CONTENT_TYPE, Conflict, Invalid, Problem
 from retention_center.lib import clock
+from retention_center.lib.encryption import decrypt, encrypt
 from retention_center.models import IdempotencyRecord
 
 HEADER = "Idempotency-Key"
@@ -28,7 +29,10 @@ class Answered(Exception):
         self.status, self.body = status, body
 
     def response(self) -> Response:
-        return Response(self.body, status=self.status, headers={"Idempotency-Replayed": "true"})
+        content_type = CONTENT_TYPE if self.status >= HTTPStatus.BAD_REQUEST else None
+        return Response(
+            self.body, status=self.status, headers={"Idempotency-Replayed": "true"}, content_type=content_type
+        )
 
 
 def begin(request: Request) -> IdempotencyRecord | None:
@@ -63,7 +67,7 @@ def begin(request: Request) -> IdempotencyRecord | None:
             else "The first request with this key is still running.",
             code="idempotency_cut_off" if was_cut_off else "idempotency_running",
         )
-    raise Answered(first.status, first.body)
+    raise Answered(first.status, decrypt(first.body))
 
 
 def finish(record: IdempotencyRecord, response: Any) -> None:
@@ -75,7 +79,8 @@ def finish(record: IdempotencyRecord, response: Any) -> None:
         body = json.loads(JSONRenderer().render(response.data)) if response.data is not None else None
     else:
         body = json.loads(response.content) if response.content else None
-    IdempotencyRecord.objects.filter(pk=record.pk).update(status=response.status_code, body=body)
+    # Encrypted: an answer may hold people's data, or a new key, which must not lie open for a day
+    IdempotencyRecord.objects.filter(pk=record.pk).update(status=response.status_code, body=encrypt(body))
 
 
 def _fingerprint(request: Request) -> str:
