@@ -5,7 +5,7 @@ The frame: templates extend ``base.html`` and fill ``thing`` (the title's beginn
 ``heading`` (the h1), ``state`` (one line under it), ``actions`` (primary button last), ``content``, and where wanted
 ``foot`` (``<div class="foot">``), ``dialogs``, ``css``, ``js``. Or fill ``page`` and write the whole main part.
 
-A list is a ``ListPage``; all it shows is in the address, and htmx gets the partial ``table`` of the same template::
+A list is a ``ListPage``; all it shows is in the address, and htmx gets only its table::
 
     class LeadList(ListPage):
         name, title, one, many = "leads", "Leads", "lead", "leads"
@@ -16,10 +16,11 @@ A list is a ``ListPage``; all it shows is in the address, and htmx gets the part
             Column("status", "Status", sort="status", place="state"),
             Column("next", "Next contact and why", sort=F("next_at").asc(nulls_first=True), place="reason"),
         ]
+        filter_choices = {"campaignId": lambda: Campaign.objects.values_list("pk", "name")}  # names for filters by id
         default_sort = "next"                      # a column's key; "-next" runs downwards
         presets = [Preset("Do not contact", "status=DO_NOT_CONTACT")]
         bulk_actions = [BulkAction("Do not contact", "leads-stop", is_danger=True)]
-        template_name = "leads/list.html"          # {% extends "pages/list.html" %}: ``actions``, ``nothing``, ``above``
+        template_name = "leads/list.html"          # extends "pages/list.html": ``actions``, ``nothing``, ``above``
 
         def rows(self): return Lead.objects.present().with_next_contact()
 

@@ -159,7 +159,8 @@ def shares(parts: Sequence[tuple[str, float]]) -> list[tuple[str, float, float]]
 
 
 def _pieces(series: Sequence[Series], i: int, top: float, height: int) -> list[Piece]:
-    pieces, floor_ = [], float(height)
+    pieces: list[Piece] = []
+    floor_ = float(height)
     for one in series:
         tall = height * one.values[i] / top
         if tall:

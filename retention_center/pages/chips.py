@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django_filters import FilterSet
 
+from retention_center.api.filters import MomentField
 from retention_center.pages import words
 
 
@@ -44,6 +45,8 @@ def _in_words(field: forms.Field, value: Any) -> tuple[str, str]:
         ends = [("from", value.start), ("to", value.stop)]
         told = [f"{word} {_one(field, end)}" for word, end in ends if end is not None]
         return "", " ".join(told)
+    if isinstance(field, MomentField):
+        return "", _one(field, value)
     if isinstance(value, bool):
         return "is", "yes" if value else "no"
     if isinstance(value, str | Model) or not isinstance(value, Iterable):
@@ -52,6 +55,9 @@ def _in_words(field: forms.Field, value: Any) -> tuple[str, str]:
 
 
 def _one(field: forms.Field, value: Any) -> str:
+    if isinstance(field, MomentField):
+        last = value - timedelta(microseconds=1) if field.is_end else value  # an end stands after its day
+        return words.day(last)
     if isinstance(value, datetime):
         return words.exact(value)
     if isinstance(value, date):

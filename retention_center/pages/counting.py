@@ -1,6 +1,7 @@
 """Counts that stay cheap: several in one query, none further than the cap."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
@@ -14,7 +15,7 @@ CAP = 10_000
 def capped_counts(querysets: Sequence[QuerySet], cap: int = CAP) -> list[int]:
     """How many rows each has, in one query; ``cap + 1`` stands for "more than ``cap``"."""
     parts: list[str] = []
-    params: list[object] = []
+    params: list[Any] = []
     for rows in querysets:
         try:
             sql, values = rows.order_by().values("pk")[: cap + 1].query.sql_with_params()

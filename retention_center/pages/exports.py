@@ -80,4 +80,4 @@ def _workbook(lines: Iterator[list[object]]) -> io.IOBase:
     file = TemporaryFile()  # noqa: SIM115 (FileResponse closes it)
     book.save(file)
     file.seek(0)
-    return file  # type: ignore[return-value]
+    return file

@@ -19,6 +19,7 @@ from retention_center.pages import exports
 from retention_center.pages.chips import Chip, chips_of
 from retention_center.pages.columns import BulkAction, Column, Preset, sorted_by
 from retention_center.pages.counting import CAP, capped_counts, in_words
+from retention_center.pages.filter_form import NameChoices, dress
 from retention_center.pages.navigation import address
 from retention_center.pages.partials import is_partial
 from retention_center.pages.preferences import remember
@@ -55,6 +56,7 @@ class ListPage(View):
     search_hint: ClassVar[str] = "Search"
     presets: ClassVar[Sequence[Preset]] = ()
     bulk_actions: ClassVar[Sequence[BulkAction]] = ()
+    filter_choices: ClassVar[NameChoices] = {}  # for filters by id: wire name -> a function giving (id, name) pairs
     needed_role: ClassVar[Role] = Role.VIEWER
 
     def rows(self) -> QuerySet:
@@ -73,17 +75,20 @@ class ListPage(View):
         if (kind := request.GET.get("export", "")) in exports.KINDS:
             return exports.answer(kind, self.name, self.shown_columns, self.ordered)
         self._remember_size()
-        template = f"{self.template_name}#table" if is_partial(request) else self.template_name
+        template = "components/list_table.html" if is_partial(request) else self.template_name
         answer = render(request, template, {"list": self, **self.extra_context()})
         patch_vary_headers(answer, ["HX-Request"])
         return answer
 
     @classmethod
-    def selection(cls, request: HttpRequest) -> Selection:
-        """What the posted form of this list selected: the ticked rows, or all that match its query."""
+    def selection(cls, request: HttpRequest, **kwargs: Any) -> Selection:
+        """What the posted form of this list selected: the ticked rows, or all that match its query.
+
+        ``kwargs`` are the list's own parts of the address, where it has some.
+        """
         everything = request.POST.get("all") == "1"
         page = cls()
-        page.request = request
+        page.setup(request, **kwargs)
         page.params = QueryDict(request.POST.get("query", "") if everything else "")
         rows = page.filtered
         ids = [] if everything else request.POST.getlist("ids")
@@ -101,7 +106,9 @@ class ListPage(View):
 
     @cached_property
     def filters(self) -> FilterSet:
-        return self.filterset_class(self.params, queryset=self.rows(), request=self.request)
+        filters = self.filterset_class(self.params, queryset=self.rows(), request=self.request)
+        dress(filters.form, self.filter_choices)
+        return filters
 
     @cached_property
     def filtered(self) -> QuerySet:
@@ -155,9 +162,9 @@ class ListPage(View):
 
     @property
     def clear_query(self) -> str:
-        kept = {name: self.params[name] for name in ("sort", "size") if name in self.params}
         query = QueryDict(mutable=True)
-        query.update(kept)
+        for name in {"sort", "size"} & self.params.keys():
+            query[name] = self.params.get(name, "")
         return "?" + (query.urlencode() or "view=all")
 
     @cached_property
@@ -242,5 +249,5 @@ class ListPage(View):
 
     def _remember_size(self) -> None:
         key = f"size:{self.name}"
-        if self.params.get("size") in map(str, SIZES) and self.user.preferences.get(key) != self.size:
+        if self.params.get("size", "") in map(str, SIZES) and self.user.preferences.get(key) != self.size:
             remember(self.user, key, self.size)

@@ -1,11 +1,13 @@
 """Whether htmx wants a piece of a page or the whole of it."""
 
+from typing import Any
+
 from django.http import HttpRequest
 
 
 def is_partial(request: HttpRequest) -> bool:
     """True for htmx asking for a piece. Such views say ``Vary: HX-Request``, or Back may show half a page."""
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 

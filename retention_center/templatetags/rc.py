@@ -8,8 +8,8 @@ from django.conf import settings
 from django.forms import BoundField
 from django.template.context import RequestContext
 from django.templatetags.static import static
-from django.utils.html import format_html, mark_safe
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from retention_center.lib import clock
 from retention_center.pages import words

@@ -1,13 +1,16 @@
 """A small site to try the page base on: one list, one form, one page that fails."""
 
-import django_filters
+from typing import ClassVar
+
 from django.contrib import admin
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import include, path
 
+from campaigns.models import Campaign
 from leads.models import Lead
+from retention_center.api.filters import ChoicesFilter, FromFilter, ToFilter, WireFilterSet, WordsFilter
 from retention_center.auth.roles import needs
 from retention_center.models import Role
 from retention_center.pages.columns import BulkAction, Column, Preset
@@ -16,17 +19,17 @@ from retention_center.pages.lists import ListPage
 from retention_center.search import Hit
 
 
-class SampleFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(method="find")
-    status = django_filters.MultipleChoiceFilter(choices=Lead.Status.choices, label="Status")
-    created = django_filters.DateFromToRangeFilter(field_name="created_at", label="Added")
-
-    def find(self, rows: QuerySet, _name: str, text: str) -> QuerySet:
-        return rows.filter(Q(last_name__icontains=text) | Q(email__icontains=text))
+class SampleFilter(WireFilterSet):
+    search_fields = ("last_name", "email")
+    status = ChoicesFilter(choices=Lead.Status.choices, label="Status")
+    source = WordsFilter("source", label="Source")
+    campaign_id = WordsFilter("campaign_leads__campaign", label="Campaign")
+    created_from = FromFilter("created_at", label="Added from")
+    created_to = ToFilter("created_at", label="Added to")
 
     class Meta:
         model = Lead
-        fields: list[str] = []
+        fields: tuple[str, ...] = ()
 
 
 class SampleList(ListPage):
@@ -42,6 +45,7 @@ class SampleList(ListPage):
     default_sort = "name"
     presets = (Preset("Do not contact", "status=DO_NOT_CONTACT"),)
     bulk_actions = (BulkAction("Greet", "sample-bulk"),)
+    filter_choices: ClassVar = {"campaignId": lambda: Campaign.objects.values_list("pk", "name")}
 
     def rows(self) -> QuerySet:
         return Lead.objects.present()

@@ -7,7 +7,7 @@ from openpyxl import load_workbook
 
 from leads.models import Lead
 from retention_center.models import SavedView, User
-from tests.builders import make_lead, make_leads, make_user
+from tests.builders import make_campaign, make_campaign_lead, make_lead, make_leads, make_user
 from tests.ground.pages_site import sample_site  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -84,24 +84,35 @@ def test_the_number_of_rows_is_remembered(as_viewer, viewer):
 
 def test_active_filters_show_as_chips_that_can_be_taken_away(as_viewer):
     make_leads(2)
-    html = page(as_viewer, "?status=NEW&status=CONTACTED&q=lead&created_after=2020-01-31")
+    html = page(as_viewer, "?status=NEW,CONTACTED&search=lead&createdFrom=2020-01-31&createdTo=2030-02-01")
     assert "Remove filter: Status is New or Contacted" in html
-    assert "Remove filter: Added  from 31 Jan 2020" in html
-    assert 'href="?q=lead&created_after=2020-01-31"' in html
+    assert "Remove filter: Added from  31 Jan 2020" in html
+    assert "Remove filter: Added to  1 Feb 2030" in html
+    assert 'href="?search=lead&createdFrom=2020-01-31&createdTo=2030-02-01"' in html
     assert "Clear all" in html
+
+
+def test_a_filter_by_id_is_shown_by_name(as_viewer):
+    campaign = make_campaign(name="Weekend code")
+    make_campaign_lead(campaign, make_lead())
+    make_lead()
+    html = page(as_viewer, f"?campaignId={campaign.pk}")
+    assert "1 lead" in html
+    assert "Remove filter: Campaign is Weekend code" in html
 
 
 def test_a_filter_that_cannot_be_read_is_named_and_left_out(as_viewer):
     make_leads(2)
-    html = page(as_viewer, "?status=NOPE&created_after=31/02/2026")
+    html = page(as_viewer, "?status=NOPE&createdFrom=31/02/2026")
     assert "2 leads" in html
     assert "Status: Select a valid choice" in html
+    assert "Give a date (2026-01-31)" in html
 
 
 def test_nothing_yet_and_no_match_are_two_different_answers(as_viewer):
     assert "Nothing here yet" in page(as_viewer)
     make_lead()
-    html = page(as_viewer, "?q=nobody")
+    html = page(as_viewer, "?search=nobody")
     assert "Nothing matches" in html
     assert "Clear all filters" in html
 
@@ -206,6 +217,7 @@ def test_a_list_opens_with_the_default_view(as_viewer, viewer):
 
 
 def test_a_shared_view_is_seen_by_all_and_changed_by_its_owner(as_viewer, viewer):
+    make_lead()
     other = make_user()
     shared = SavedView.objects.create(user=other, page="samples", name="Ours", query="status=NEW", is_shared=True)
     private = SavedView.objects.create(user=other, page="samples", name="Theirs", is_default=True)
