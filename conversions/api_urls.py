@@ -2,4 +2,11 @@
 
 from typing import Any
 
-urlpatterns: list[Any] = []
+from conversions.api import ConversionViewSet
+from conversions.inbox_api import InboxViewSet
+from retention_center.api.routing import routes
+
+urlpatterns: list[Any] = [
+    *routes("conversions", ConversionViewSet),
+    *routes("inbox", InboxViewSet),
+]
