@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -34,6 +35,7 @@ class Manage:
 
     def __init__(self) -> None:
         self.started: list[subprocess.Popen[str]] = []
+        self.logs: list[Path] = []
         self.environment = os.environ | ENVIRONMENT | {"DJANGO_SETTINGS_MODULE": "retention_center.settings"}
         self.environment["DATABASE_URL"] = database_url()
 
@@ -43,10 +45,12 @@ class Manage:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start in a session of its own, so that `kill_group` reaches its children too."""
-        log = (SCRATCH / f"{arguments[0]}.log").open("a")
-        how = self._how(arguments, environment)
-        process = subprocess.Popen(start_new_session=True, stdout=log, stderr=log, **how)
+        log = SCRATCH / f"{arguments[0]}-{len(self.started)}-{os.getpid()}.log"
+        with log.open("w") as output:
+            how = self._how(arguments, environment)
+            process = subprocess.Popen(start_new_session=True, stdout=output, stderr=output, **how)
         self.started.append(process)
+        self.logs.append(log)
         return process
 
     def kill_group(self, process: subprocess.Popen[str]) -> None:
@@ -56,8 +60,11 @@ class Manage:
         process.wait()
 
     def kill_all(self) -> None:
+        """End what still runs, and print what each said, which pytest shows beside a failure."""
         for process in self.started:
             self.kill_group(process)
+        for log in self.logs:
+            print(f"{log.name}\n{log.read_text()[-4000:]}")
 
     def _how(self, arguments: tuple[str, ...], environment: dict[str, str]) -> dict[str, Any]:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
