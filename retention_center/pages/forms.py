@@ -14,17 +14,18 @@ Save = Callable[[Any], HttpResponse]
 
 
 class PlainWords:
-    """Labels without a colon, and a missing field named in a sentence."""
+    """Labels without a colon, and what is wrong said in our own words."""
 
     fields: dict[str, forms.Field]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            label = str(field.label or name.replace("_", " ").capitalize())
-            if field.error_messages.get("required") == "This field is required.":
-                field.error_messages["required"] = f"{label} is missing."
+        for field in self.fields.values():
+            if field.error_messages.get("required") == forms.Field.default_error_messages["required"]:
+                field.error_messages["required"] = "This is missing."
+            if isinstance(field, forms.EmailField):
+                field.error_messages.setdefault("invalid", "This is not a whole e-mail address.")
 
 
 class PageForm(PlainWords, forms.Form):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.forms import BoundField
+from django.forms import BoundField, CheckboxInput
 from django.template.context import RequestContext
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -128,14 +128,14 @@ def query(context: RequestContext, **changes: object) -> str:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: BoundField, hint: str = "", label: str = "") -> dict[str, Any]:
+def field(bound: BoundField, hint: str = "", label: str = "", says_optional: bool = True) -> dict[str, Any]:
     """One form field: label above, hint, the control, its error tied to it."""
-    kind = getattr(bound.field.widget, "input_type", "")
     return {
         "field": bound,
         "label": label or bound.label,
         "hint": hint or bound.help_text,
-        "is_check": kind == "checkbox" and not bound.field.widget.__class__.__name__.startswith("CheckboxSelect"),
+        "is_optional": says_optional and not bound.field.required,
+        "is_check": isinstance(bound.field.widget, CheckboxInput),
         "is_group": bound.use_fieldset,
         "error_id": f"{bound.auto_id}_error",
         "hint_id": f"{bound.auto_id}_helptext",

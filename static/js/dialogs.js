@@ -1,12 +1,14 @@
 // Dialogs and menus. Browsers that know command="show-modal" need none of this for dialogs; menus close outside and by Escape.
+const isNative = (button) => "commandForElement" in HTMLButtonElement.prototype && button.hasAttribute("commandfor");
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-opens]");
-  if (opener) {
+  if (opener && !isNative(opener)) {
     const dialog = document.getElementById(opener.dataset.opens);
     if (dialog && !dialog.open) dialog.showModal();
   }
   const closer = event.target.closest?.("[data-closes]");
-  if (closer) closer.closest("dialog")?.close();
+  if (closer && !isNative(closer)) closer.closest("dialog")?.close();
   if (event.target.matches?.("dialog")) {
     const box = event.target.getBoundingClientRect();
     const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;

@@ -107,7 +107,7 @@ def test_a_form_with_a_mistake_comes_back_with_what_was_typed(as_operator):
     html = text(answer)
     assert answer.status_code == 422
     assert 'value="Grace"' in html
-    assert "Source is missing." in html
+    assert "This is missing." in html
     assert 'aria-describedby="id_source_error"' in html
     assert 'href="#id_source"' in html
 
