@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.checks import Error, Warning, register
 from django.utils.module_loading import import_string
 
+from retention_center.models import Role
+
 
 @register()
 def dotted_paths_exist(**_: Any) -> list[Error]:
@@ -16,6 +18,8 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "LEAD_WENT_OFF": settings.LEAD_WENT_OFF,
         "ERASERS": settings.ERASERS,
         "IMPORTED": [settings.IMPORTED],
+        "REASON_SENTENCE": [settings.REASON_SENTENCE],
+        "CONTACT_CHECKS": [settings.CONTACT_CHECKS],
         "TIMELINES": settings.TIMELINES,
         "LEAD_ACTIONS": [path for paths in settings.LEAD_ACTIONS.values() for path in paths],
         "SEARCHES": settings.SEARCHES,
@@ -58,6 +62,8 @@ def auth_center_is_whole(**_: Any) -> list[Error | Warning]:
         )
     if settings.AUTH_CENTER_JWT_SECRET and len(settings.AUTH_CENTER_JWT_SECRET) < 32:
         found.append(Error("AUTH_CENTER_JWT_SECRET must have at least 32 characters.", id="rc.E003"))
+    if settings.AUTH_DEFAULT_ROLE not in Role.values:
+        found.append(Error("AUTH_DEFAULT_ROLE must be viewer, operator or admin.", id="rc.E004"))
     for name in ("AUTH_CENTER_ISSUER", "AUTH_CENTER_AUDIENCE"):
         if not getattr(settings, name):
             found.append(

@@ -80,13 +80,17 @@ def _claims(payload: dict[str, Any]) -> Claims:
     subject = payload["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= 255 or "\x00" in subject:
         raise BadToken("sub is not a usable text")
+    try:
+        expires_at = datetime.fromtimestamp(float(payload["exp"]), UTC)
+    except (ValueError, OverflowError, OSError, TypeError) as error:
+        raise BadToken("exp is no time") from error
     email = payload.get("email")
     return Claims(
         subject=subject,
         email=email.strip().lower()[:254] if isinstance(email, str) and "\x00" not in email else "",
         name=_text(payload.get("name"))[:200],
         role=_role(payload.get(settings.AUTH_ROLE_CLAIM)),
-        expires_at=datetime.fromtimestamp(float(payload["exp"]), UTC),
+        expires_at=expires_at,
     )
 
 

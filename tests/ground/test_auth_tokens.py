@@ -1,0 +1,229 @@
+"""The Auth Center's tokens: which are believed, and which are not."""
+
+import threading
+from collections.abc import Iterator
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from retention_center.auth import jwks, tokens
+from retention_center.lib import clock
+from tests.ground import auth_center
+from tests.ground.auth_center import EC_KEY, OTHER_KEY, RSA_KEY, SECRET, Publisher, token
+
+PUBLIC_PEM = RSA_KEY.public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+)
+
+
+@pytest.fixture
+def by_secret(settings) -> None:
+    settings.AUTH_CENTER_JWT_SECRET = SECRET
+    settings.AUTH_CENTER_ISSUER, settings.AUTH_CENTER_AUDIENCE = "https://auth.example.com", "retention"
+
+
+@pytest.fixture
+def by_public_key(settings) -> None:
+    settings.AUTH_CENTER_PUBLIC_KEY = PUBLIC_PEM.decode()
+
+
+@pytest.fixture
+def publisher(settings) -> Iterator[Publisher]:
+    jwks.forget()
+    with auth_center.serving() as publisher:
+        settings.AUTH_CENTER_JWKS_URL = publisher.url
+        yield publisher
+    jwks.forget()
+
+
+def good(**changes) -> str:
+    return token(**({"iss": "https://auth.example.com", "aud": "retention"} | changes))
+
+
+def now() -> int:
+    return int(clock.now().timestamp())
+
+
+def test_a_good_token_tells_who_it_is(by_secret):
+    told = tokens.verify(good())
+    assert (told.subject, told.email, told.name, told.role) == ("ac-1", "amara@example.com", "Amara Okafor", "operator")
+
+
+def test_a_clock_may_be_half_a_minute_off(by_secret):
+    assert tokens.verify(good(exp=now() - 20))
+    assert tokens.verify(good(iat=now() + 20, nbf=now() + 20))
+
+
+BAD = {
+    "empty": lambda: "",
+    "no token": lambda: "abc",
+    "two parts": lambda: "a.b",
+    "too long": lambda: "a" * 20_000,
+    "not ascii": lambda: "é.é.é",
+    "expired": lambda: good(exp=now() - 60),
+    "no expiry": lambda: good(exp=None),
+    "expiry is no number": lambda: good(exp="tomorrow"),
+    "expiry beyond all time": lambda: good(exp=10**18),
+    "not yet valid": lambda: good(nbf=now() + 600),
+    "issued in the future": lambda: good(iat=now() + 600),
+    "no subject": lambda: good(sub=None),
+    "subject is a number": lambda: jwt.encode(auth_center.claims() | {"sub": 7}, SECRET),
+    "empty subject": lambda: good(sub=""),
+    "long subject": lambda: good(sub="x" * 256),
+    "subject with NUL": lambda: good(sub="a\x00"),
+    "foreign issuer": lambda: good(iss="https://evil.example.com"),
+    "issuer's beginning": lambda: good(iss="https://auth.example.com.evil.com"),
+    "no issuer": lambda: good(iss=None),
+    "foreign audience": lambda: good(aud="billing"),
+    "no audience": lambda: good(aud=None),
+    "other secret": lambda: good(key="x" * 64),
+    "no signature": lambda: jwt.encode(auth_center.claims(), None, "none"),
+    "signature cut": lambda: good()[:-4],
+    "other algorithm of the same family": lambda: good(algorithm="HS512"),
+    "signed by a key pair": lambda: good(key=RSA_KEY, algorithm="RS256"),
+    "unknown critical header": lambda: good(headers={"crit": ["x"], "x": 1}),
+    "payload is a list": lambda: jwt.api_jws.encode(b"[1]", SECRET, "HS256"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_token_is_refused(by_secret, name):
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(BAD[name]())
+
+
+def test_a_token_cannot_choose_its_algorithm(by_public_key, settings):
+    assert tokens.verify(token(RSA_KEY, "RS256"))
+    for key, algorithm in [(OTHER_KEY, "RS256"), (EC_KEY, "ES256"), ("x" * 64, "HS256")]:
+        with pytest.raises(tokens.BadToken):
+            tokens.verify(token(key, algorithm))
+
+
+def test_a_public_key_is_never_taken_for_a_shared_secret(by_public_key, settings):
+    settings.AUTH_CENTER_ALGORITHMS = ["HS256", "RS256"]
+    assert tokens.algorithms() == ("RS256",)
+    forged = jwt.api_jws.PyJWS()
+    forged._algorithms["HS256"].prepare_key = lambda key: key  # PyJWT itself refuses to forge this
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(forged.encode(jwt.utils.force_bytes('{"sub":"a","exp":9999999999}'), PUBLIC_PEM, "HS256"))
+
+
+def test_nothing_is_believed_when_no_way_to_verify_is_set():
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(token())
+
+
+@pytest.mark.parametrize(
+    ("claim", "role"),
+    [
+        ("admin", "admin"),
+        ("ADMIN ", "admin"),
+        (["viewer", "operator"], "operator"),
+        (["something", "viewer"], "viewer"),
+        (["admin", 7, None], "admin"),
+        ("root", "viewer"),
+        (None, "viewer"),
+        ({"admin": True}, "viewer"),
+        (7, "viewer"),
+        ([], "viewer"),
+    ],
+)
+def test_the_highest_known_role_counts(by_secret, claim, role):
+    assert tokens.verify(good(role=claim)).role == role
+
+
+def test_the_role_stands_in_the_claim_that_settings_name(by_secret, settings):
+    settings.AUTH_ROLE_CLAIM, settings.AUTH_DEFAULT_ROLE = "groups", "operator"
+    assert tokens.verify(good(role="viewer", groups=["admin"])).role == "admin"
+    assert tokens.verify(good(role="admin")).role == "operator"
+
+
+def test_published_keys_are_fetched_once(publisher):
+    publisher.publish(one=RSA_KEY, two=EC_KEY)
+    for _ in range(5):
+        assert tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
+        assert tokens.verify(token(EC_KEY, "ES256", {"kid": "two"}))
+    assert publisher.asked == 1
+
+
+def test_a_single_published_key_needs_no_id(publisher):
+    publisher.publish(one=RSA_KEY)
+    assert tokens.verify(token(RSA_KEY, "RS256"))
+
+
+@pytest.mark.parametrize("kid", ["unknown", "../one", "", 7])
+def test_unknown_key_ids_flood_nobody(publisher, kid):
+    publisher.publish(one=RSA_KEY, two=EC_KEY)
+    for _ in range(20):
+        with pytest.raises(tokens.BadToken):
+            tokens.verify(jwt.encode(auth_center.claims(), OTHER_KEY, "RS256", headers={"kid": str(kid)}))
+    assert publisher.asked == 1
+
+
+def test_many_requests_at_once_fetch_once(publisher):
+    publisher.publish(one=RSA_KEY)
+    publisher.delay = 0.3
+    good_token, seen = token(RSA_KEY, "RS256", {"kid": "one"}), []
+    threads = [threading.Thread(target=lambda: seen.append(tokens.verify(good_token).subject)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (seen, publisher.asked) == (["ac-1"] * 8, 1)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def test_a_new_key_is_found_after_the_pause(publisher):
+    watch = Watch()
+    keys = jwks.KeySet(publisher.url, watch)
+    publisher.publish(old=RSA_KEY)
+    keys.key("old")
+    publisher.publish(new=OTHER_KEY)
+    with pytest.raises(jwks.Unavailable):
+        keys.key("new")
+    watch.at += jwks.RETRY_SECONDS
+    assert keys.key("new")
+    with pytest.raises(jwks.Unavailable):
+        keys.key("old")
+
+
+def test_old_keys_serve_for_a_day_while_the_auth_center_is_down(publisher):
+    watch = Watch()
+    keys = jwks.KeySet(publisher.url, watch)
+    publisher.publish(one=RSA_KEY)
+    keys.key("one")
+    publisher.status = 503
+    for _ in range(20):
+        watch.at += jwks.FRESH_SECONDS
+        assert keys.key("one")
+    asked = publisher.asked
+    for _ in range(20):
+        assert keys.key("one")
+    assert publisher.asked == asked  # no flood within the pause
+    watch.at += jwks.STALE_SECONDS
+    with pytest.raises(jwks.Unavailable):
+        keys.key("one")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"keys": 7}', b'{"keys": [{"kty": "oct", "k": "AAAA"}]}', b"x" * 300_000]
+)
+def test_a_set_that_cannot_be_read_is_no_set(publisher, body):
+    publisher.body = body
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
+
+
+def test_an_auth_center_that_cannot_be_reached_means_no(settings):
+    jwks.forget()
+    settings.AUTH_CENTER_JWKS_URL = "http://127.0.0.1:9/none"
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
