@@ -55,6 +55,7 @@ def furnish() -> dict[str, Any]:
 
 def addresses(rows: dict[str, Any], client: Client) -> list[str]:
     """Every address that answers GET with a page of ours; the rest (moves, redirects, files) is left out."""
+    client.raise_request_exception = False  # a page that fails is a page too: the walk tells
     every = sorted(set(_all(get_resolver().url_patterns, "", rows)))
     return [address for address in every if _is_page(client, address)]
 
