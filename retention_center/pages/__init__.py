@@ -3,7 +3,7 @@
 The frame: templates extend ``base.html`` and fill ``thing`` (the title's beginning: "Amara Okafor - Leads"), ``crumbs``
 (``{% include "components/crumbs.html" with crumbs=crumbs only %}``, each has ``label`` and ``href``) or just ``crumb``,
 ``heading`` (the h1), ``state`` (one line under it), ``actions`` (primary button last), ``content``, and where wanted
-``foot`` (``<div class="foot">``), ``dialogs``, ``css``, ``js``. Or fill ``page`` and write the whole main part.
+``foot`` (``<footer class="foot">``), ``dialogs``, ``css``, ``js``. Or fill ``page`` and write the whole main part.
 
 A list is a ``ListPage``; all it shows is in the address, and htmx gets only its table::
 

@@ -94,6 +94,12 @@ STATUSES: dict[str, dict[str, Status]] = {
         "RESTING": Status("Resting", "ring-bars", "hold"),
         "TRYING": Status("Trying one", "ring-half", "move"),
     },
+    "InboundEvent": {
+        "WAITING": Status("Waiting", "ring-clock", "move"),
+        "APPLIED": Status("Applied", "ring-tick", "good"),
+        "UNMATCHED": Status("Unmatched", "ring-question", "hold"),
+        "REFUSED": Status("Refused", "disc-bar", "bad"),
+    },
     "Job": _JOB,
     "ImportJob": _JOB,
     "Check": {  # a rule that was looked at: the row of ticks under an answer, a checklist
