@@ -76,11 +76,16 @@ def _filled_in(pattern: URLPattern, rows: dict[str, Any]) -> Iterator[str]:
     if not wanted:
         yield reverse(pattern.name)
         return
+    if str(pattern.name).endswith("-html"):  # the inside of a preview's frame
+        return
     kind = str(pattern.name).split("-")[0].rstrip("s")
     if kind in rows and len(wanted) == 1:
         yield reverse(pattern.name, args=[rows[kind]])
 
 
 def _is_page(client: Client, address: str) -> bool:
+    """Not a redirect, a move (405) or a file; nor the piece of a page that htmx asks for. What fails counts."""
     answer = client.get(address)
-    return answer.status_code not in {301, 302, 405} and "html" in answer.headers.get("Content-Type", "")
+    if answer.status_code in {301, 302, 405} or "html" not in answer.headers.get("Content-Type", ""):
+        return False
+    return answer.status_code >= 400 or answer.content.lstrip()[:9].lower() == b"<!doctype"

@@ -16,8 +16,8 @@ def test_every_page_is_whole(sit_down, admin, as_admin, width, color_scheme):
     assert len(pages) > 20
     watch = Watch(sit_down(admin, width=width, color_scheme=color_scheme).new_page())
     for address in pages:
-        watch.open(address)
-        watch.look_for_barriers()
+        if watch.open(address):
+            watch.look_for_barriers()
     assert not watch.problems, "\n".join(watch.problems)
 
 
@@ -25,8 +25,8 @@ def test_every_page_is_whole(sit_down, admin, as_admin, width, color_scheme):
 def test_every_page_can_be_walked_by_keyboard(sit_down, admin, as_admin):
     watch = Watch(sit_down(admin).new_page())
     for address in addresses(furnish(), as_admin):
-        watch.open(address)
-        watch.walk_by_keyboard()
+        if watch.open(address):
+            watch.walk_by_keyboard()
     assert not watch.problems, "\n".join(watch.problems)
 
 

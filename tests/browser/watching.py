@@ -44,17 +44,18 @@ class Watch:
         self.page.on("console", self._on_console)
         self.page.on("pageerror", self._on_error)
 
-    def open(self, address: str) -> None:
-        """Load the page and look at it, without touching it."""
+    def open(self, address: str) -> bool:
+        """Load the page and look at it, without touching it; whether it came at all."""
         self.address = address
         answer = self.page.goto(address, wait_until="load")
         if answer is None or answer.status != 200:
             self._note(f"answered {answer.status if answer else 'nothing'}")
-            return
+            return False
         for line in self.page.evaluate("() => window.blocked"):
             self._note(line)
         if wide := self.page.evaluate(OVERFLOW):
             self._note(wide)
+        return True
 
     def look_for_barriers(self) -> None:
         """Run axe-core over what is shown now."""
