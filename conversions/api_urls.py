@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.urls import include, path
+
 from conversions.api import ConversionViewSet
 from conversions.inbox_api import InboxViewSet
 from retention_center.api.routing import routes
@@ -9,4 +11,5 @@ from retention_center.api.routing import routes
 urlpatterns: list[Any] = [
     *routes("conversions", ConversionViewSet),
     *routes("inbox", InboxViewSet),
+    path("reports/", include("conversions.report_api_urls")),
 ]

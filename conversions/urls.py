@@ -2,4 +2,9 @@
 
 from typing import Any
 
-urlpatterns: list[Any] = []
+from django.urls import include, path
+
+urlpatterns: list[Any] = [
+    path("", include("conversions.report_urls")),
+    path("", include("conversions.page_urls")),
+]
