@@ -34,18 +34,14 @@ LONGEST_SUBJECT = 300
 
 def check(script: Script) -> None:
     """Raise ValidationError by column, each with one sentence, for what cannot be saved."""
-    wrong: dict[str, list[str]] = {}
-    if not script.name.strip():
-        wrong["name"] = ["Give the script a name."]
-    for column, said in (
-        ("content", _wrong_content(script)),
-        ("subject", problems(script.subject)),
-        ("url", _wrong_url(script)),
-        ("provider", _wrong_provider(script)),
-    ):
-        if said:
-            wrong[column] = said
-    if wrong:
+    said = {
+        "name": [] if script.name.strip() else ["Give the script a name."],
+        "content": _wrong_content(script),
+        "subject": problems(script.subject),
+        "url": _wrong_url(script),
+        "provider": _wrong_provider(script),
+    }
+    if wrong := {column: sentences for column, sentences in said.items() if sentences}:
         raise ValidationError(wrong)
 
 

@@ -1,0 +1,188 @@
+"""The forms of campaigns, scripts and the contact policy. What is right is decided by the verbs they call."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+
+from campaigns import meta as rules
+from campaigns.models import Campaign, ContactPolicy, Script
+from campaigns.wording import NAMES
+from retention_center.lib.channels import Channel
+from retention_center.pages.forms import VersionedForm
+
+MINUTE = 60_000  # milliseconds
+DAY_CHOICES = [(code, name) for code, name in NAMES.items()]
+
+
+def take_errors(form: forms.BaseForm, error: ValidationError) -> None:
+    """Put a verb's errors beside the fields they speak of; others stand above the form."""
+    for name, errors in error.error_dict.items() if hasattr(error, "error_dict") else [(NON_FIELD_ERRORS, [error])]:
+        form.add_error(name if name in form.fields else None, errors)
+
+
+class _Moment(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class CampaignForm(VersionedForm):
+    """A campaign's columns, and those names of its ``meta`` that narrow the contact policy; the rest of meta stays."""
+
+    channels = forms.MultipleChoiceField(choices=Channel.choices, widget=forms.CheckboxSelectMultiple, required=False)
+    contact_hours_start = forms.CharField(label="Contact hours from", required=False, max_length=5)
+    contact_hours_end = forms.CharField(
+        label="Contact hours to", required=False, max_length=5, help_text="HH:MM in the lead's own time, up to 24:00."
+    )
+    contact_days = forms.MultipleChoiceField(
+        choices=DAY_CHOICES, widget=forms.CheckboxSelectMultiple, required=False, help_text="None ticked: every day."
+    )
+    max_contacts_per_day = forms.IntegerField(label="Contacts a day, at most", required=False)
+    gap_minutes = forms.IntegerField(label="Minutes between two contacts, at least", required=False)
+
+    META = {  # the form's field: its name in meta, and its check
+        "contact_hours_start": ("contactHoursStart", rules.check_start),
+        "contact_hours_end": ("contactHoursEnd", rules.check_end),
+        "contact_days": ("contactDays", rules.check_days),
+        "max_contacts_per_day": ("maxContactsPerDay", rules.check_cap),
+        "gap_minutes": ("delayBetweenChannels", rules.check_gap),
+    }
+
+    class Meta:
+        model = Campaign
+        fields = ("name", "description", "channels", "start_date", "end_date")
+        widgets = {"description": forms.Textarea(attrs={"rows": 3}), "start_date": _Moment(), "end_date": _Moment()}
+        labels = {"start_date": "Starts", "end_date": "Ends"}
+        help_texts = {"start_date": "In your time zone.", "end_date": "It completes by itself then."}
+
+    def __init__(self, *args: Any, instance: Campaign | None = None, **kwargs: Any) -> None:
+        meta = instance.meta if instance else {}
+        narrowed = {field: meta.get(name) for field, (name, _check) in self.META.items()}
+        if narrowed["gap_minutes"]:
+            narrowed["gap_minutes"] = -(-narrowed["gap_minutes"] // MINUTE)
+        super().__init__(*args, instance=instance, initial=narrowed | kwargs.pop("initial", {}), **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        self.meta = dict(self.instance.meta)
+        for field, (name, check) in self.META.items():
+            value = cleaned.get(field)
+            if value in (None, "", []):
+                self.meta.pop(name, None)
+            elif field == "gap_minutes":
+                self._keep(field, name, check, value * MINUTE)
+            else:
+                self._keep(field, name, check, value)
+        return cleaned
+
+    def _keep(self, field: str, name: str, check: Any, value: Any) -> None:
+        try:
+            check(value)
+        except ValidationError as error:
+            self.add_error(field, error)
+        else:
+            self.meta[name] = value
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the verbs take: column and value."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()} | {"meta": self.meta}
+
+
+def provider_choices() -> list[tuple[str, str]]:
+    return [
+        ("", "The channel's first active provider"),
+        *((name, name) for name in settings.PROVIDERS),
+    ]
+
+
+class ScriptForm(VersionedForm):
+    """A script's columns that staff write."""
+
+    provider = forms.ChoiceField(choices=provider_choices, required=False)
+
+    class Meta:
+        model = Script
+        fields = ("name", "type", "campaign", "subject", "content_type", "content", "url", "provider", "is_default")
+        widgets = {
+            "content": forms.Textarea(attrs={"rows": 12, "spellcheck": "true"}),
+            "content_type": forms.RadioSelect,
+        }
+        labels = {
+            "type": "Channel",
+            "content_type": "Written as",
+            "content": "Text",
+            "url": "Address",
+            "is_default": "Default for its channel",
+        }
+        help_texts = {
+            "subject": "E-mail only. Blank: the name.",
+            "content_type": "E-mail only.",
+            "content": "A webhook's text is its JSON body.",
+            "url": "Webhook only: where the body is posted.",
+            "is_default": "Used where a step or campaign names no script. It takes over from the default there is.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["type"].choices = Channel.choices  # type: ignore[attr-defined]
+        self.fields["campaign"].empty_label = "Any campaign"  # type: ignore[attr-defined]
+
+    def validate_constraints(self) -> None:
+        """One default per channel is no error here: saving takes it from the former."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the verbs take: column and value."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+
+
+class PolicyForm(VersionedForm):
+    """The organisation's contact policy; gap in minutes, holidays one a line."""
+
+    contact_days = forms.MultipleChoiceField(choices=DAY_CHOICES, widget=forms.CheckboxSelectMultiple)
+    gap_minutes = forms.IntegerField(label="Minutes between two contacts of a lead, at least", min_value=0)
+    holiday_lines = forms.CharField(
+        label="Holidays",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Days without contact, one a line as YYYY-MM-DD.",
+    )
+
+    class Meta:
+        model = ContactPolicy
+        fields = (
+            "contact_hours_start",
+            "contact_hours_end",
+            "contact_days",
+            "max_contacts_per_day",
+            "late_after_hours",
+        )
+        labels = {
+            "contact_hours_start": "Contact hours from",
+            "contact_hours_end": "Contact hours to",
+            "max_contacts_per_day": "Contacts a day for each lead, at most",
+            "late_after_hours": "Hours after which a late contact waits for staff",
+        }
+        help_texts = {"contact_hours_end": "HH:MM in the lead's own time, up to 24:00."}
+
+    def __init__(self, *args: Any, instance: ContactPolicy, **kwargs: Any) -> None:
+        told = {
+            "gap_minutes": -(-instance.delay_between_channels // MINUTE),
+            "holiday_lines": "\n".join(instance.holidays),
+        }
+        super().__init__(*args, instance=instance, initial=told, **kwargs)
+        self.order_fields([*list(self.fields)[:4], "gap_minutes", "holiday_lines", "late_after_hours"])
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the verb takes: column and value."""
+        own = {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+        return own | {
+            "delay_between_channels": self.cleaned_data["gap_minutes"] * MINUTE,
+            "holidays": self.cleaned_data["holiday_lines"].split(),
+        }

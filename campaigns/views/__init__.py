@@ -1,0 +1,1 @@
+"""Pages of campaigns, scripts, attempts and the contact policy."""

@@ -1,0 +1,132 @@
+"""Previews of scripts, and HTML e-mails shown in a frame that can do nothing: no script, no form, no cookie of ours."""
+
+import hashlib
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.csp import CSP
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_GET, require_POST
+
+from campaigns.models import Campaign, ContactAttempt, Script
+from campaigns.previewing import preview
+from leads.models import Lead
+from retention_center.auth.roles import needs
+from retention_center.lib.channels import Channel
+from retention_center.models import Role
+
+DRAFT_SECONDS = 1800
+MAIL_CSP: dict[str, Any] = {
+    "default-src": [CSP.NONE],
+    "img-src": ["data:", "https:"],
+    "style-src": [CSP.UNSAFE_INLINE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.NONE],
+    "frame-ancestors": [CSP.SELF],
+    "sandbox": True,
+}
+
+
+def found_lead(text: str) -> Lead | None:
+    """The lead that staff mean: by id, e-mail, phone, or the first whose name fits."""
+    text = text.replace("\x00", "").strip()[:200]
+    if not text:
+        return None
+    present = Lead.objects.present()
+    exact = present.filter(Q(pk=text) | Q(email=text.lower()) | Q(phone=text.replace(" ", ""))).first()
+    if exact:
+        return exact
+    for word in text.split():
+        present = present.filter(Q(first_name__icontains=word) | Q(last_name__icontains=word))
+    return present.order_by("last_name", "first_name", "pk").first()
+
+
+def preview_context(script: Script, lead_text: str, html_url: str = "") -> dict[str, Any]:
+    """What `scripts/_preview.html` shows."""
+    lead = found_lead(lead_text)
+    return {
+        "script": script,
+        "seen": preview(script, lead),
+        "lead": lead,
+        "lead_text": lead_text,
+        "is_lost": bool(lead_text.strip()) and lead is None,
+        "html_url": html_url if script.type == Channel.EMAIL else "",
+    }
+
+
+def draft_of(data: Any) -> Script:
+    """The script as it stands in a form, good or not, never saved."""
+    campaign = Campaign.objects.filter(pk=data.get("campaign") or "").first()
+    return Script(
+        name=data.get("name", "")[:200],
+        type=data["type"] if data.get("type") in Channel.values else Channel.EMAIL,
+        subject=data.get("subject", "")[:300],
+        content=data.get("content", "").replace("\r\n", "\n")[:200_000],
+        content_type=data["content_type"] if data.get("content_type") == "html" else "text",
+        campaign=campaign,
+    )
+
+
+@require_POST
+@needs(Role.OPERATOR)
+def script_try(request: HttpRequest) -> HttpResponse:
+    """The form's script as a lead would get it; htmx asks while staff type."""
+    return render(request, "scripts/_preview.html", draft_context(request))
+
+
+def draft_context(request: HttpRequest) -> dict[str, Any]:
+    """The preview of what stands in the posted form. The frame reads an e-mail's text back under its own address."""
+    script, lead_text = draft_of(request.POST), request.POST.get("lead", "")
+    address = ""
+    if script.type == Channel.EMAIL:
+        kept = {"subject": script.subject, "content": script.content, "content_type": script.content_type}
+        kept |= {"name": script.name, "campaign": script.campaign_id or "", "lead": lead_text}
+        key = hashlib.sha256(repr(sorted(kept.items())).encode()).hexdigest()[:40]
+        cache.set(_key(request, key), kept, DRAFT_SECONDS)
+        address = reverse("script-draft-html", args=[key])
+    return preview_context(script, lead_text, address)
+
+
+@require_GET
+@needs(Role.OPERATOR)
+@xframe_options_sameorigin
+@csp_override(MAIL_CSP)
+def draft_html(request: HttpRequest, key: str) -> HttpResponse:
+    """The HTML of a draft that this person is writing."""
+    kept = cache.get(_key(request, key))
+    if kept is None:
+        raise Http404("The draft is no longer kept; change its text to see it again.")
+    return _mail(preview(draft_of(kept | {"type": Channel.EMAIL}), found_lead(kept["lead"])).rendered)
+
+
+@require_GET
+@needs(Role.VIEWER)
+@xframe_options_sameorigin
+@csp_override(MAIL_CSP)
+def script_html(request: HttpRequest, pk: str) -> HttpResponse:
+    """The HTML of a saved script, for ?lead=."""
+    script = get_object_or_404(Script.objects.select_related("campaign"), pk=pk, type=Channel.EMAIL)
+    return _mail(preview(script, found_lead(request.GET.get("lead", ""))).rendered)
+
+
+@require_GET
+@needs(Role.VIEWER)
+@xframe_options_sameorigin
+@csp_override(MAIL_CSP)
+def attempt_html(request: HttpRequest, pk: str) -> HttpResponse:
+    """The HTML part of an e-mail as it was sent."""
+    attempt = get_object_or_404(ContactAttempt, pk=pk)
+    return HttpResponse(attempt.message.get("html", ""))
+
+
+def _mail(rendered: Any) -> HttpResponse:
+    return HttpResponse(rendered.html if rendered else "")
+
+
+def _key(request: HttpRequest, key: str) -> str:
+    return f"script-draft:{request.user.pk}:{key}"

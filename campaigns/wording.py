@@ -1,0 +1,92 @@
+"""Contact rules and the facts that decided, in words. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from campaigns.models import ContactPolicy
+from campaigns.models.contact_policy import DAYS
+from retention_center.pages import words
+
+NAMES = dict(zip(DAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True))
+ZONE_SOURCES = {
+    "field": "the lead's own zone",
+    "phone": "from the phone number",
+    "organisation": "the organisation's zone: the lead's is unknown",
+}
+
+
+def days(codes: Sequence[str]) -> str:
+    """ "every day", "Monday to Friday", or the days one by one."""
+    at = sorted({DAYS.index(code) for code in codes if code in DAYS})
+    if len(at) == len(DAYS):
+        return "every day"
+    if len(at) > 2 and at[-1] - at[0] == len(at) - 1:
+        return f"{NAMES[DAYS[at[0]]]} to {NAMES[DAYS[at[-1]]]}"
+    return ", ".join(NAMES[DAYS[one]] for one in at) or "no day"
+
+
+def gap(milliseconds: int) -> str:
+    """How long a channel waits for the other: "none", "90 min", "4 h"."""
+    if not milliseconds:
+        return "none"
+    minutes = timedelta(milliseconds=milliseconds) // timedelta(minutes=1)
+    if not minutes:
+        return f"{milliseconds / 1000:g} s"
+    return f"{minutes // 60:,} h" if minutes % 60 == 0 else f"{minutes:,} min"
+
+
+def policy(rules: ContactPolicy) -> list[tuple[str, str]]:
+    """The organisation's rules as (what, how)."""
+    holidays = ", ".join(rules.holidays[:12]) + (" and more" if len(rules.holidays) > 12 else "")
+    return [
+        ("Contact hours", f"{rules.contact_hours_start} to {rules.contact_hours_end}, in the lead's own time"),
+        ("Contact days", days(rules.contact_days)),
+        ("Contacts a day", f"at most {rules.max_contacts_per_day} for each lead, all channels together"),
+        ("Gap between contacts", gap(rules.delay_between_channels)),
+        ("Holidays", holidays or "none"),
+        ("Late rule", f"what is {words.plural(rules.late_after_hours, 'hour')} late waits for staff"),
+    ]
+
+
+def campaign(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a campaign narrows, as (what, how); empty when it leaves the organisation's rules as they are."""
+    told = []
+    if meta.get("contactHoursStart") or meta.get("contactHoursEnd"):
+        start, end = meta.get("contactHoursStart") or "00:00", meta.get("contactHoursEnd") or "24:00"
+        told.append(("Contact hours", f"{start} to {end}"))
+    if meta.get("contactDays"):
+        told.append(("Contact days", days(meta["contactDays"])))
+    if meta.get("maxContactsPerDay"):
+        told.append(("Contacts a day", f"at most {meta['maxContactsPerDay']}"))
+    if meta.get("delayBetweenChannels"):
+        told.append(("Gap between contacts", gap(meta["delayBetweenChannels"])))
+    return told
+
+
+def snapshot(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The facts that decided an attempt, as (what, how); what an older version did not keep is left out."""
+    told: list[tuple[str, str]] = []
+    if facts.get("localTime"):
+        source = ZONE_SOURCES.get(facts.get("zoneSource", ""), "")
+        told.append(
+            ("The lead's time", f"{facts['localTime']} in {facts.get('zone')}" + (f", {source}" if source else ""))
+        )
+    if facts.get("hours"):
+        windows = [f"{_clock(start)} to {_clock(end)}" for start, end in facts["hours"]]
+        told.append(("Contact hours", " and ".join(windows)))
+    if facts.get("days"):
+        told.append(("Contact days", days(facts["days"])))
+    if "cap" in facts:
+        told.append(("Contacts that day", f"{facts.get('contactsToday', 0)} before this one, at most {facts['cap']}"))
+    if "gapMs" in facts:
+        last = facts.get("lastContactAt")
+        since = (
+            f"; the last contact was on {words.exact(datetime.fromisoformat(last))}" if last else "; no contact before"
+        )
+        told.append(("Gap asked", gap(facts["gapMs"]) + since))
+    return told
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
