@@ -11,7 +11,7 @@ from retention_center.api.permissions import Open
 from retention_center.api.problems import CONTENT_TYPE
 
 
-class FieldProblem(serializers.Serializer):
+class FieldError(serializers.Serializer):
     field = serializers.CharField(allow_blank=True)
     code = serializers.CharField()
     message = serializers.CharField()
@@ -24,7 +24,7 @@ class ProblemDetails(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    errors = FieldProblem(many=True)
+    errors = FieldError(many=True)
 
 
 PROBLEMS = {

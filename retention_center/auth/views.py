@@ -29,7 +29,7 @@ def login(request: HttpRequest) -> HttpResponse:
         return redirect(wanted)
     if sso.is_on():
         return redirect(sso.departure(request, wanted))
-    form = SignInForm(request, request.POST or None)
+    form = SignInForm(request, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and form.user is not None:
         signing_in.begin_session(request, form.user)
         return redirect(wanted)
@@ -103,7 +103,7 @@ def password(request: HttpRequest) -> HttpResponse:
         raise Http404
     if not isinstance(request.user, User):
         return redirect("login")
-    form = PasswordForm(request.user, request.POST or None)
+    form = PasswordForm(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         signing_in.password_changed(request.user, form.cleaned_data["new"])
         update_session_auth_hash(request, request.user)
