@@ -43,16 +43,24 @@ class HiddenWords(Words, forms.HiddenInput):
 
 def dress(form: forms.Form, names: NameChoices) -> None:
     """Give each filter the control that suits it; ``names`` gives the choices for filters by id, by their wire name."""
-    for name, field in form.fields.items():
+    fields: dict[str, Any] = dict(form.fields)
+    for name, field in fields.items():
         field.required = False
-        if isinstance(field, ChoicesField):
-            field.widget = Ticks(choices=field.choices)
-        elif isinstance(field, WordsField) and name in names:
-            field.choices = list(names[name]())  # type: ignore[attr-defined]
-            field.widget = OneOf(choices=[EITHER, *field.choices])  # type: ignore[attr-defined]
-        elif isinstance(field, WordsField):
-            field.widget = HiddenWords() if name.endswith("Id") else Words()
-        elif isinstance(field, MomentField):
-            field.widget = forms.DateInput(attrs={"type": "date"})
-        elif isinstance(field, TruthField):
-            field.widget = forms.Select(choices=[EITHER, ("true", "yes"), ("false", "no")])
+        if name in names:
+            field.choices = list(names[name]())
+        field.widget = _control(name, field) or field.widget
+
+
+def _control(name: str, field: forms.Field) -> forms.Widget | None:
+    choices: Any = getattr(field, "choices", None)
+    if isinstance(field, ChoicesField):
+        return Ticks(choices=choices)
+    if isinstance(field, WordsField):
+        if choices is not None:
+            return OneOf(choices=[EITHER, *choices])
+        return HiddenWords() if name.endswith("Id") else Words()
+    if isinstance(field, MomentField):
+        return forms.DateInput(attrs={"type": "date"})
+    if isinstance(field, TruthField):
+        return forms.Select(choices=[EITHER, ("true", "yes"), ("false", "no")])
+    return None
