@@ -76,6 +76,13 @@ class Conversion(Identified, Timestamped):
     def get_absolute_url(self) -> str:
         return reverse("conversion", args=[self.pk])
 
+    @property
+    def old_revenue(self) -> Decimal:
+        """What a rejected conversion was worth before it was taken back."""
+        history = self.postback_data.get("history") or []
+        amounts = [Decimal(str(entry.get("revenue") or 0)) for entry in history]
+        return next((amount for amount in reversed(amounts) if amount), Decimal(0))
+
 
 class ConversionRule(Identified, Timestamped):
     """Something learned: on a channel, a metric's value went with a conversion rate, this surely."""

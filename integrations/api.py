@@ -33,7 +33,7 @@ class IntegrationSerializer(WireSerializer):
 
 
 class IntegrationListSerializer(WireSerializer):
-    data = IntegrationSerializer(many=True)  # type: ignore[assignment]
+    data = IntegrationSerializer(many=True)
     total = serializers.IntegerField()
     page = serializers.IntegerField()
     page_size = serializers.IntegerField()

@@ -2,4 +2,13 @@
 
 from typing import Any
 
-urlpatterns: list[Any] = []
+from django.urls import path
+
+from integrations import views
+
+urlpatterns: list[Any] = [
+    path("integrations/", views.integration_list, name="integrations"),
+    path("integrations/keitaro/secret/", views.keitaro_secret, name="keitaro-secret"),
+    path("integrations/<slug:provider>/", views.integration, name="integration"),
+    path("integrations/<slug:provider>/test/", views.integration_test, name="integration-test"),
+]

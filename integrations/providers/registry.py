@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -12,6 +13,7 @@ from integrations.providers.base import Provider
 
 SANDBOX = "sandbox"
 SMTP = "smtp"
+TRACKER = "keitaro"
 
 
 def adapter_of(name: str) -> type[Provider] | None:
@@ -40,11 +42,16 @@ def _config(name: str, row: IntegrationConfig | None) -> Mapping[str, Any]:
     return row.config
 
 
+def _tracker(row: IntegrationConfig | None) -> str:
+    return row.config.get("trackerUrl", "") if row is not None and row.is_active else ""
+
+
 @dataclass(frozen=True)
 class ActiveProviders:
     """The providers that are switched on and that we have an adapter for, with their configs, in choosing order."""
 
     configs: Mapping[str, Mapping[str, Any]]
+    tracker: str = ""
 
     @classmethod
     def load(cls) -> Self:
@@ -78,6 +85,13 @@ class ActiveProviders:
     def is_sandbox(self, name: str) -> bool:
         """Whether the provider only pretends to send."""
         return name == SANDBOX
+
+    def tracking_url(self, attempt_id: str, lead_id: str) -> str:
+        """Where a link in a message leads so that its conversion finds back to it; blank without a tracker."""
+        if not self.tracker:
+            return ""
+        joint = "&" if "?" in self.tracker else "?"
+        return f"{self.tracker}{joint}{urlencode({'sub_id_1': attempt_id, 'external_id': lead_id})}"
 
     def _serves(self, name: str, channel: str) -> bool:
         return channel in self._adapter(name).channels

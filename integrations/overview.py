@@ -1,0 +1,105 @@
+"""What the integrations page shows: every provider with its state, and who sends on which channel now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from integrations import keitaro
+from integrations.catalogue import PROVIDERS, Known
+from integrations.connection import not_yet
+from integrations.models import InboundEvent, IntegrationConfig
+from integrations.providers.registry import SANDBOX, ActiveProviders, is_active
+from retention_center.lib.channels import Channel
+
+ICONS = {"tracking": "conversion", "sandbox": "beaker"}
+OPEN = (InboundEvent.Status.WAITING, InboundEvent.Status.UNMATCHED)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One provider's row. ``state`` and ``word`` are for its status; ``remark`` is the sentence beside it."""
+
+    known: Known
+    row: IntegrationConfig | None
+    received_at: datetime | None = None
+    open_events: int = 0
+
+    @property
+    def icon(self) -> str:
+        return ICONS.get(self.known.type, self.known.type)
+
+    @property
+    def is_active(self) -> bool:
+        return is_active(self.known.name, self.row)
+
+    @property
+    def state(self) -> str:
+        return "ACTIVE" if self.is_active and self.known.is_available else "OFF"
+
+    @property
+    def word(self) -> str:
+        if self.is_active and not self.known.is_available:
+            return "Kept, cannot send yet"
+        return "" if self.row or self.is_active else "Not set up"
+
+    @property
+    def remark(self) -> str:
+        if not self.known.is_available:
+            return "Not available yet: settings are kept, nothing is sent"
+        if self.known.name == SANDBOX:
+            return "For trials: nothing leaves this system"
+        if self.known.name == keitaro.PROVIDER:
+            return "Takes postbacks" if keitaro.is_ready(self.row) else "Postbacks are refused"
+        return "Sends" if self.is_active else "Sends nothing"
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends on a channel now, if anybody."""
+
+    channel: Channel
+    known: Known | None
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.known is not None and self.known.name == SANDBOX
+
+
+def providers() -> list[Shown]:
+    """Two queries."""
+    rows = {row.provider: row for row in IntegrationConfig.objects.all()}
+    told = InboundEvent.objects.order_by().values("provider")
+    heard = {
+        each["provider"]: each
+        for each in told.annotate(last=Max("received_at"), open=Count("pk", filter=Q(status__in=OPEN)))
+    }
+    return [Shown(known, rows.get(name), **_heard(heard.get(name))) for name, known in PROVIDERS.items()]
+
+
+def senders() -> list[Sender]:
+    """One query."""
+    active = ActiveProviders.load()
+    chosen = {channel: active.choose(channel) for channel in Channel}
+    return [Sender(channel, PROVIDERS[name] if name else None) for channel, name in chosen.items()]
+
+
+def sandbox_channels(found: list[Sender]) -> str:
+    """The channels the sandbox serves, in words; blank when it serves none."""
+    labels = [sender.channel.label for sender in found if sender.is_sandbox]
+    return ", ".join(labels[:-1]) + (" and " if labels[1:] else "") + labels[-1] if labels else ""
+
+
+def sentence_about(known: Known) -> str:
+    """What must be said of a provider before anything else; blank for an ordinary one."""
+    if not known.is_available:
+        return not_yet(known)
+    if known.name == SANDBOX:
+        return "The sandbox only pretends: it takes every message, and nothing leaves this system."
+    return ""
+
+
+def _heard(each: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"received_at": each["last"], "open_events": each["open"]} if each else {}
