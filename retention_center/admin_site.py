@@ -26,13 +26,11 @@ class ConfigurationSite(admin.AdminSite):
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Register models, except those of apps that nobody may edit here."""
-        given = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
-        if wanted := [model for model in given if model._meta.app_label not in KEPT_OUT]:
+        if wanted := _editable(model_or_iterable):
             super().register(wanted, admin_class, **options)
 
     def unregister(self, model_or_iterable: Any) -> None:
-        given = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
-        super().unregister([model for model in given if model._meta.app_label not in KEPT_OUT])
+        super().unregister(_editable(model_or_iterable))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if isinstance(request.user, User):
@@ -88,6 +86,13 @@ class ReadOnlyAdmin(AuditedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+
+def _editable(model_or_iterable: Any) -> list[type[models.Model]]:
+    given: list[type[models.Model]] = (
+        [model_or_iterable] if isinstance(model_or_iterable, type) else [*model_or_iterable]
+    )
+    return [model for model in given if model._meta.app_label not in KEPT_OUT]
 
 
 def audited_columns(model: type[models.Model]) -> list[str]:

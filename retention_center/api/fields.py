@@ -15,7 +15,7 @@ class ObjectField(serializers.JSONField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("not_object")
-        return super().to_internal_value(data)
+        return dict(data)
 
 
 @extend_schema_field({"type": "array", "items": {}})
@@ -27,4 +27,4 @@ class ItemsField(serializers.JSONField):
     def to_internal_value(self, data: Any) -> list[Any]:
         if not isinstance(data, list):
             self.fail("not_list")
-        return super().to_internal_value(data)
+        return list(data)

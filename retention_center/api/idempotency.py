@@ -55,7 +55,7 @@ def begin(request: Request) -> IdempotencyRecord | None:
         first = IdempotencyRecord.objects.get(caller=caller, key=key)
     if first.fingerprint != fingerprint:
         raise Problem(
-            HTTPStatus.UNPROCESSABLE_CONTENT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
             f"This {HEADER} was used with another request; use a new one.",
             code="idempotency_key_reused",
         )
@@ -67,7 +67,7 @@ def begin(request: Request) -> IdempotencyRecord | None:
             else "The first request with this key is still running.",
             code="idempotency_cut_off" if was_cut_off else "idempotency_running",
         )
-    raise Answered(first.status, decrypt(first.body))
+    raise Answered(first.status, decrypt(str(first.body)))
 
 
 def finish(record: IdempotencyRecord, response: Any) -> None:

@@ -125,7 +125,7 @@ def _to_problem(exception: Exception) -> Problem | None:
 
 _SENTENCES: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...] = (
     ((Http404,), HTTPStatus.NOT_FOUND, "There is nothing at this address.", "not_found"),
-    ((RequestDataTooBig,), HTTPStatus.CONTENT_TOO_LARGE, "The request is too large.", "too_large"),
+    ((RequestDataTooBig,), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large.", "too_large"),
     (
         (SuspiciousOperation, UnreadablePostError, RawPostDataException),
         HTTPStatus.BAD_REQUEST,

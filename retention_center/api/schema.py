@@ -1,6 +1,6 @@
 """The OpenAPI document, made from the views: who may call, and which problems each address can answer with."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -49,7 +49,7 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
 class WireSchema(AutoSchema):
     """Adds the problem answers to what drf-spectacular finds in a view."""
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":
             for code in self._problems():
@@ -62,8 +62,10 @@ class WireSchema(AutoSchema):
 
     def _problems(self) -> list[str]:
         codes = ["400", "429"]
+        if any(self.get_auth()):
+            codes.append("401")
         if not self._is_open():
-            codes += ["401", "403"]
+            codes.append("403")
         if "{" in self.path:
             codes.append("404")
         if self.method != "GET":

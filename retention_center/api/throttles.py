@@ -23,7 +23,8 @@ _buckets: dict[str, tuple[float, float]] = {}  # caller: tokens left, when
 
 def rate_of(scope: str) -> tuple[int, int]:
     """A rate of settings as (requests, seconds): "60/min" is (60, 60)."""
-    number, period = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"][scope].split("/")
+    rates: Any = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    number, period = rates[scope].split("/")
     return int(number), _SECONDS[period[0]]
 
 

@@ -103,7 +103,7 @@ class WireViewSet(mixins.CreateModelMixin, mixins.DestroyModelMixin, WireReadOnl
 
     def perform_update(self, serializer: BaseSerializer) -> None:
         with transaction.atomic():
-            before = audit.snapshot(serializer.instance, *_columns(serializer))
+            before = audit.snapshot(serializer.instance, *_columns(serializer))  # type: ignore[arg-type]
             changed = serializer.save()
             old, new = audit.changed_values(changed, before)
             if new:

@@ -71,7 +71,9 @@ def token(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return problems.response(401, "Sign in first.", code="not_authenticated")
     claims = sso.claims_of(request) if sso.is_on() else None
-    ends = min(filter(None, [request.session.get_expiry_date(), claims and claims.expires_at]))
+    ends = request.session.get_expiry_date()
+    if claims is not None:
+        ends = min(ends, claims.expires_at)
     return JsonResponse({"expiresAt": ends.isoformat(), "role": request.user.role})
 
 

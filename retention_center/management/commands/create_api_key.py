@@ -13,6 +13,7 @@ from retention_center import audit
 from retention_center.auth import keys
 from retention_center.models import ApiKey, Role
 
+LONGEST_NAME = ApiKey._meta.get_field("name").max_length or 0
 COMMAND = audit.Actor("create_api_key", "command")
 
 
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--expires", metavar="ISO", help="A time with offset after which it is refused.")
 
     def handle(self, *, name: str, role: str, expires: str | None, **options: Any) -> None:
-        if not 0 < len(name) <= ApiKey._meta.get_field("name").max_length:
+        if not 0 < len(name) <= LONGEST_NAME:
             raise CommandError("A name has 1 to 100 characters.")
         expires_at = _parsed(expires) if expires else None
         _key, text = keys.create(name, role, actor=COMMAND, expires_at=expires_at)
