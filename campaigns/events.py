@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+
 from campaigns.models import ContactAttempt
 from campaigns.reasons import sentence_of
 from leads.models import Lead
@@ -14,9 +16,11 @@ STATUS = ContactAttempt.Status
 
 
 def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    """Attempts and replies; two queries."""
+    """Attempts and replies; one query."""
     attempts = lead.contact_attempts.select_related("script", "campaign")  # type: ignore[attr-defined]
-    attempts = attempts.prefetch_related("step_executions__sequence", "step_executions__step")
+    attempts = attempts.annotate(
+        sequence_name=F("step_executions__sequence__name"), step_order=F("step_executions__step__step_order")
+    )
     if before:
         attempts = attempts.filter(started_at__lt=before)
     events: list[Event] = []
@@ -25,7 +29,7 @@ def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
     return events
 
 
-def as_events(attempt: ContactAttempt) -> list[Event]:
+def as_events(attempt: Any) -> list[Event]:
     """The attempt, and the reply it got."""
     shown = status_of("ContactAttempt", attempt.status)
     was_not = attempt.status == STATUS.FAILED or attempt.was_unsent
@@ -90,11 +94,10 @@ def _detail(attempt: ContactAttempt) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _origin(attempt: ContactAttempt) -> str:
+def _origin(attempt: Any) -> str:
     """The sequence and step it was sent by, else the campaign, else the provider."""
-    steps = list(attempt.step_executions.all())  # type: ignore[attr-defined]
-    if steps:
-        return f"{steps[0].sequence.name}, step {steps[0].step.step_order}"
+    if attempt.sequence_name:
+        return f"{attempt.sequence_name}, step {attempt.step_order}"
     return attempt.campaign.name if attempt.campaign else f"by hand, {attempt.provider}"
 
 

@@ -10,11 +10,9 @@ from retention_center.pages.words import money
 
 
 def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    """One query."""
-    rows = lead.conversions.select_related("campaign")  # type: ignore[attr-defined]
-    if before:
-        rows = rows.filter(created_at__lt=before)
-    return [as_event(row) for row in rows.order_by("-created_at")[: limit + 1]]
+    """No query: ``leads.timeline.load`` has loaded them."""
+    rows = lead.conversions.all()  # type: ignore[attr-defined]
+    return [as_event(row) for row in rows if before is None or row.created_at < before][: limit + 1]
 
 
 def as_event(conversion: Conversion) -> Event:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Prefetch, QuerySet
+from django.utils.module_loading import import_string
 
 from leads.models import Lead
 
@@ -31,9 +33,11 @@ class Next:
     @property
     def why(self) -> str:
         """The rule that set the time, in words."""
-        if self.step.held_reason:
-            return self.step.held_reason_in_words
-        return f"Step {self.step.step.step_order} of {self.step.sequence.name}"
+        if self.is_held:
+            return import_string(settings.REASON_SENTENCE)(self.step.held_reason)
+        if self.step.failures:
+            return "Tried once, the provider refused it"
+        return f"Step {self.step.step.step_order}, as planned"
 
 
 def with_next(leads: QuerySet[Lead]) -> QuerySet[Lead]:

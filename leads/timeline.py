@@ -9,14 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.module_loading import import_string
 
+from leads import next_contact
 from leads.models import Lead
 from retention_center.lib.channels import Channel
 from retention_center.models import AuditEvent
 
 CONTACT, NOT_SENT, REPLY, EDIT, OTHER = "contact", "not_sent", "reply", "edit", "other"
 KINDS = {"": "All", CONTACT: "Contacts", NOT_SENT: "Not sent", REPLY: "Replies", EDIT: "Edits"}
+NEWEST = 101  # steps that are loaded at once
 CHANNEL_NAMES = dict(Channel.choices)
 
 
@@ -54,6 +57,7 @@ class Story:
 
 def of(lead: Lead, *, kind: str = "", before: datetime | None = None, limit: int = 100) -> Story:
     """The newest events of the kind (blank: all) which lie before ``before``: a constant number of queries."""
+    load(lead)
     events = own_events(lead, before, limit)
     for path in settings.TIMELINES:
         events += import_string(path)(lead, before, limit)
@@ -63,6 +67,25 @@ def of(lead: Lead, *, kind: str = "", before: datetime | None = None, limit: int
     past = sorted((event for event in wanted if not event.is_planned), key=lambda event: event.at, reverse=True)
     earlier = past[limit - 1].at if len(past) > limit else None
     return Story(planned if before is None else [], past[:limit], counts, earlier)
+
+
+def load(lead: Lead) -> None:
+    """What the page and the timeline both show of a lead: newest steps, enrollments, conversions; three queries."""
+    if hasattr(lead, "newest_steps"):
+        return
+    steps = _rows("step_executions").select_related("sequence", "step__script", "enrollment")
+    prefetch_related_objects(
+        [lead],
+        Prefetch("step_executions", steps.order_by("-scheduled_at", "-id")[:NEWEST], to_attr="newest_steps"),
+        Prefetch("sequence_enrollments", _rows("sequence_enrollments").select_related("sequence")),
+        Prefetch("conversions", _rows("conversions").select_related("campaign")),
+    )
+    lead.open_steps = [step for step in lead.newest_steps if step.status in next_contact.OPEN]  # type: ignore[attr-defined]
+
+
+def _rows(relation: str) -> Any:
+    """All rows of the model behind one of the lead's reverse relations, which stands on a higher floor."""
+    return Lead._meta.get_field(relation).related_model._default_manager.all()  # type: ignore[union-attr]
 
 
 def own_events(lead: Lead, before: datetime | None, limit: int) -> list[Event]:

@@ -157,6 +157,7 @@ JOBS = {  # kind: the function that does the job
     "check_import": "leads.importing.check.run_job",
     "change_leads": "leads.bulk.run_job",
     "enroll_leads": "sequences.bulk.run_job",
+    "assign_leads": "campaigns.bulk.run_job",
     "change_enrollments": "sequences.bulk.change_job",
 }
 
@@ -188,6 +189,8 @@ TIMELINES = [  # each tells one floor's part of a lead's story
     "sequences.events.of_lead",
     "conversions.events.of_lead",
 ]
+REASON_SENTENCE = "campaigns.reasons.sentence_of"  # a reason code in words
+CONTACT_CHECKS = "campaigns.explaining.checks_for"  # each rule of the contact policy, for one lead and channel
 LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can: choices, and the doing of it
     "campaign": ("campaigns.lead_actions.campaigns", "campaigns.lead_actions.add_to_campaign"),
     "sequence": ("sequences.lead_actions.sequences", "sequences.lead_actions.enroll_in_sequence"),

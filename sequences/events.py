@@ -14,16 +14,21 @@ UNTOLD = (STATUS.SCHEDULED, STATUS.SKIPPED)  # whatever attempt they once had
 
 
 def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    """Steps without an attempt, and enrollments; two queries. A step that was tried is told by its attempt."""
+    """Steps without an attempt, and enrollments. A step that was tried is told by its attempt.
+
+    No query for what ``leads.timeline.load`` has loaded already.
+    """
     return _steps(lead, before, limit) + _enrollments(lead, before, limit)
 
 
 def _steps(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    steps = lead.step_executions.select_related("sequence", "step__script", "enrollment")  # type: ignore[attr-defined]
     if before:
-        steps = steps.filter(scheduled_at__lt=before)
-    newest = steps.order_by("-scheduled_at", "-id")[: limit + 1]
-    return [step_as_event(step) for step in newest if step.status in UNTOLD or not step.contact_attempt_id]
+        older = lead.step_executions.filter(scheduled_at__lt=before)  # type: ignore[attr-defined]
+        related = older.select_related("sequence", "step__script", "enrollment")
+        steps = list(related.order_by("-scheduled_at", "-id")[: limit + 1])
+    else:
+        steps = lead.newest_steps  # type: ignore[attr-defined]
+    return [step_as_event(step) for step in steps if step.status in UNTOLD or not step.contact_attempt_id]
 
 
 def step_as_event(step: SequenceStepExecution) -> Event:
@@ -72,8 +77,8 @@ def _told(step: SequenceStepExecution) -> tuple[str, str]:
 
 
 def _enrollments(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    rows = lead.sequence_enrollments.select_related("sequence")  # type: ignore[attr-defined]
-    events = [event for row in rows.order_by("-enrolled_at")[: limit + 1] for event in enrollment_as_events(row)]
+    rows = lead.sequence_enrollments.all()  # type: ignore[attr-defined]
+    events = [event for row in rows[: limit + 1] for event in enrollment_as_events(row)]
     return [event for event in events if before is None or event.at < before]
 
 
