@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from retention_center.api import problems
 from retention_center.pages.theme import COOKIE, THEMES
 
 
@@ -64,6 +65,8 @@ PROBLEMS = {
 def problem_page(request: HttpRequest, name: str, happened: str = "", **changes: Any) -> HttpResponse:
     """The page for ``name`` ("404", "403_csrf"); ``happened`` and ``changes`` replace what the table says."""
     problem = replace(PROBLEMS[name], **({"happened": happened} if happened else {}), **changes)
+    if request.path.startswith("/api/"):  # failed before REST framework had it: still no page
+        return problems.response(int(name[:3]), problem.happened)
     context = {**vars(problem), "request_id": request_id()}
     return render(request, f"errors/{name}.html", context, status=int(name[:3]))
 
@@ -91,6 +94,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Touches neither the database nor the session: they may be what failed."""
+    if request.path.startswith("/api/"):
+        return problems.response(500, problems.OURS, code="internal")
     theme = request.COOKIES.get(COOKIE, "")
     context = {**vars(PROBLEMS["500"]), "request_id": request_id(), "theme": theme if theme in THEMES else "system"}
     return HttpResponse(render_to_string("errors/500.html", context), status=500)

@@ -132,6 +132,10 @@ def test_an_error_of_ours_shows_nothing_of_itself(api):
     assert "secret" not in answer.content.decode()
 
 
+def test_what_fails_before_the_api_is_asked_is_a_problem_too(api):
+    problem_of(api("viewer").get("/api/odd", Host="evil.example.com"), 400)
+
+
 def test_too_many_requests_are_told_when_to_come_again(api, settings):
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {
         "DEFAULT_THROTTLE_RATES": {"caller": "3/min", "anonymous": "2/min", "sign_in": "10/min"}
