@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from campaigns.models import ABTest
+from leads import unsubscribe
 from leads.models import ImportJob
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
@@ -50,6 +51,7 @@ def furnish() -> dict[str, Any]:
         "conversion": conversion.pk,
         "import": upload.pk,
         "integration": "sandbox",
+        "unsubscribe": unsubscribe.url_for(lead.pk, attempt.pk).rpartition("/")[2],
     }
 
 
@@ -72,7 +74,7 @@ def _all(patterns: list[Any], prefix: str, rows: dict[str, Any]) -> Iterator[str
 
 
 def _filled_in(pattern: URLPattern, rows: dict[str, Any]) -> Iterator[str]:
-    wanted = list(pattern.pattern.converters)
+    wanted = pattern.pattern.regex.groupindex
     if not wanted:
         yield reverse(pattern.name)
         return
