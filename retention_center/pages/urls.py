@@ -6,6 +6,7 @@ from retention_center.pages import saved_views, style, views
 
 urlpatterns = [
     path("search/", views.search_page, name="search"),
+    path("light/", views.light, name="light"),
     path("preferences/theme", views.theme_preference, name="theme"),
     path("preferences/shortcuts", views.shortcut_preference, name="shortcuts"),
     path("views/", saved_views.save_as, name="saved-views"),

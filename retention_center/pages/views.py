@@ -5,6 +5,7 @@ from itertools import groupby
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
@@ -26,6 +27,14 @@ def search_page(request: HttpRequest) -> HttpResponse:
     found = [(kind, list(hits)) for kind, hits in groupby(search(query, limit), key=lambda hit: hit.kind)]
     template = "pages/search.html#found" if is_partial(request) else "pages/search.html"
     return render(request, template, {"query": query, "found": found, "is_short": len(query) < 2})
+
+
+@require_GET
+@never_cache
+@needs(Role.VIEWER)
+def light(request: HttpRequest) -> HttpResponse:
+    """The processor light alone, for pages that stay open."""
+    return render(request, "components/light.html")
 
 
 @require_POST

@@ -30,6 +30,7 @@ document.addEventListener("submit", (event) => {
     form.dataset.sent = "";
     event.submitter?.setAttribute("aria-busy", "true");
     setTimeout(() => { if (event.defaultPrevented) free(form); });
+    setTimeout(() => free(form), 10_000); // the answer was a file, or never came
   }
 });
 // Back from the next page: everything can be sent again
@@ -50,6 +51,9 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (event.target.querySelector?.("[data-focus]")) focusProblems();
 });
 focusProblems();
+
+// What came back with problems was typed and is still unsaved
+for (const form of document.querySelectorAll(`${watched}:has(.summary-of-problems)`)) form.dataset.changed = "";
 
 // Where a number must be typed before many records change, the button waits for it.
 document.addEventListener("input", (event) => {

@@ -31,6 +31,12 @@ def test_the_light_says_how_the_processor_is(as_viewer):
     assert "light tap good" in text(as_viewer.get("/samples/"))
 
 
+def test_the_light_can_be_asked_alone(as_viewer):
+    answer = as_viewer.get("/light/")
+    assert text(answer).strip().startswith('<a class="light')
+    assert "no-store" in answer["Cache-Control"]
+
+
 def test_viewers_cannot_stop_sending_and_operators_can(as_viewer, as_operator):
     assert "Stop sending" not in text(as_viewer.get("/samples/"))
     assert 'action="/sending/stop"' in text(as_operator.get("/samples/"))
