@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from campaigns.rules import main_zone
 from leads.models import Lead
-from retention_center.lib import clock
-from retention_center.lib.bulk import update_rows
+from retention_center.lib import clock, ids
+from retention_center.lib.bulk import insert_rows, update_rows
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.timing import after
 
@@ -50,9 +51,9 @@ def advance(finished: Sequence[Finished], now: datetime) -> int:
         return 0
     steps = _steps_by_version(going_on)
     done = _done_keys(going_on)
-    upcoming: list[SequenceStepExecution] = []
-    moved: list[dict] = []
-    completed: list[dict] = []
+    upcoming: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    completed: list[dict[str, Any]] = []
     for one in going_on:
         enrollment = one.enrollment
         key = (enrollment.pk, enrollment.run_no)
@@ -65,23 +66,24 @@ def advance(finished: Sequence[Finished], now: datetime) -> int:
             upcoming.append(schedule(enrollment, one.lead, step, now))
     update_rows(SequenceEnrollment, moved)
     update_rows(SequenceEnrollment, completed)
-    SequenceStepExecution.objects.bulk_create(upcoming, batch_size=500)
+    insert_rows(SequenceStepExecution, upcoming)
     return len(completed)
 
 
-def schedule(enrollment: SequenceEnrollment, lead: Lead, step: SequenceStep, now: datetime) -> SequenceStepExecution:
-    """The execution of a step that begins to wait at ``now``, not yet saved."""
+def schedule(enrollment: SequenceEnrollment, lead: Lead, step: SequenceStep, now: datetime) -> dict[str, Any]:
+    """The row of a step that begins to wait at ``now``, for `insert_rows`."""
     due = after(now, step.delay_value, step.delay_unit, main_zone(lead))
-    return SequenceStepExecution(
-        enrollment=enrollment,
-        sequence_id=enrollment.sequence_id,
-        lead=lead,
-        step=step,
-        step_key=step.key,
-        run_no=enrollment.run_no,
-        scheduled_at=due,
-        due_at=due if enrollment.status == STATUS.ACTIVE else None,
-    )
+    return {
+        "id": ids.new_id(),
+        "enrollment": enrollment.pk,
+        "sequence": enrollment.sequence_id,
+        "lead": lead.pk,
+        "step": step.pk,
+        "step_key": step.key,
+        "run_no": enrollment.run_no,
+        "scheduled_at": due,
+        "due_at": due if enrollment.status == STATUS.ACTIVE else None,
+    }
 
 
 def _steps_by_version(finished: Sequence[Finished]) -> Mapping[tuple[str, int], list[SequenceStep]]:

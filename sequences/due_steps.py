@@ -263,9 +263,11 @@ class DueSteps:
 
     def _refresh(self, items: Sequence[WorkItem]) -> None:
         """The enrollments as they stand now, under the lead locks: they may have ended while we were calling."""
-        enrollments = SequenceEnrollment.objects.in_bulk([item.own.enrollment_id for item in items])
+        standing = SequenceEnrollment.objects.filter(pk__in=[item.own.enrollment_id for item in items])
+        now = {pk: rest for pk, *rest in standing.values_list("pk", "status", "version", "run_no")}
         for item in items:
-            item.own.enrollment = enrollments[item.own.enrollment_id]
+            enrollment = item.own.enrollment
+            enrollment.status, enrollment.version, enrollment.run_no = now[enrollment.pk]
 
 
 _RULES = SequenceStep.OnFailure

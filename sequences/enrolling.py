@@ -12,7 +12,7 @@ from leads.models import Lead
 from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib import clock
-from retention_center.lib.bulk import update_rows
+from retention_center.lib.bulk import insert_rows, update_rows
 from retention_center.lib.states import RefusedTransition
 from sequences.advancing import next_step, schedule
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
@@ -79,7 +79,7 @@ def _enroll_chunk(
     SequenceEnrollment.objects.bulk_create(entering, batch_size=500)
     update_rows(SequenceEnrollment, [_row(enrollment) for enrollment in again])
     first_steps = [schedule(one, leads[one.lead_id], first, now) for one in (*entering, *again)]
-    SequenceStepExecution.objects.bulk_create(first_steps, batch_size=500)
+    insert_rows(SequenceStepExecution, first_steps)
     result.enrolled += len(first_steps)
 
 

@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 def call_all(intents: Sequence[Intent], providers: ActiveProviders, wanted: Q, deadline: float) -> list[Answer]:
     """Ask every provider for its messages. ``deadline`` (monotonic) is when no call may begin any more."""
     answers: list[Answer] = []
-    by_provider = sorted(intents, key=lambda intent: intent.attempt.provider)
-    for name, group in groupby(by_provider, key=lambda intent: intent.attempt.provider):
+    by_provider = sorted(intents, key=lambda intent: intent.provider)
+    for name, group in groupby(by_provider, key=lambda intent: intent.provider):
         provider = providers.open(name)
         try:
             answers += _call_one_provider(provider, list(group), wanted, deadline)
@@ -41,8 +41,8 @@ def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, dea
         for start in range(0, len(intents), size):
             group = intents[start : start + size]
             begun = _begin(group, wanted, deadline)
-            answers += [_not_called(intent) for intent in group if intent.attempt.pk not in begun]
-            called = [intent for intent in group if intent.attempt.pk in begun]
+            answers += [_not_called(intent) for intent in group if intent.attempt_id not in begun]
+            called = [intent for intent in group if intent.attempt_id in begun]
             run = pool.map if provider.parallel else map
             answers += run(lambda intent: _call(provider, intent), called)
     return answers
@@ -54,7 +54,7 @@ def _begin(group: Sequence[Intent], wanted: Q, deadline: float) -> set[str]:
         return set()
     with transaction.atomic():
         still = ContactAttempt.objects.filter(
-            wanted, pk__in=[intent.attempt.pk for intent in group], status=ContactAttempt.Status.PENDING, called_at=None
+            wanted, pk__in=[intent.attempt_id for intent in group], status=ContactAttempt.Status.PENDING, called_at=None
         )
         begun = set(still.values_list("pk", flat=True))
         ContactAttempt.objects.filter(pk__in=begun).update(called_at=clock.now())
@@ -70,7 +70,7 @@ def _call(provider: Provider, intent: Intent) -> Answer:
         return _unknown(intent, str(unknown))
     except Exception:
         # An adapter's own mistake: we cannot tell whether the message left, so it is never sent again blindly
-        log.exception("provider_raised", provider=provider.name, attempt=intent.attempt.pk)
+        log.exception("provider_raised", provider=provider.name, attempt=intent.attempt_id)
         return _unknown(intent, "The adapter failed.")
 
 
@@ -93,8 +93,8 @@ def _not_called(intent: Intent) -> Answer:
 def look_up_all(intents: Sequence[Intent], providers: ActiveProviders) -> list[Answer]:
     """Look up messages whose outcome nobody recorded, by our key; used by reconciliation only."""
     answers: list[Answer] = []
-    by_provider = sorted(intents, key=lambda intent: intent.attempt.provider)
-    for name, group in groupby(by_provider, key=lambda intent: intent.attempt.provider):
+    by_provider = sorted(intents, key=lambda intent: intent.provider)
+    for name, group in groupby(by_provider, key=lambda intent: intent.provider):
         if name not in providers.configs:
             answers += [_unknown(intent, "The provider is no longer active.") for intent in group]
             continue

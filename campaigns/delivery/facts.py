@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from campaigns.delivery.work import WorkItem
@@ -29,6 +29,14 @@ class Surroundings:
     stopped: set[tuple[str, str]]
     suppressed: set[tuple[str, str]]
     contacts: dict[str, list[datetime]]
+    chosen: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+    def provider_for(self, channel: str, preferred: str) -> str | None:
+        """Who sends; chosen once for a batch."""
+        key = (channel, preferred)
+        if key not in self.chosen:
+            self.chosen[key] = self.providers.choose(channel, preferred)
+        return self.chosen[key]
 
 
 def surroundings(leads: Sequence[Lead], now: datetime) -> Surroundings:
@@ -47,8 +55,7 @@ def surroundings(leads: Sequence[Lead], now: datetime) -> Surroundings:
 def facts_of(item: WorkItem, around: Surroundings) -> Facts:
     lead = item.lead
     address = lead.address_for(item.channel)
-    preferred = item.script.provider if item.script else ""
-    provider = around.providers.choose(item.channel, preferred)
+    provider = around.provider_for(item.channel, item.script.provider if item.script else "")
     return Facts(
         zones=zones_of(lead),
         rules=around.rules_of_lead.get(lead.pk, around.rules),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,8 +15,10 @@ from campaigns.reasons import Reason
 from integrations.providers.base import Message
 from leads.unsubscribe import url_for
 from retention_center.lib import ids
+from retention_center.lib.bulk import insert_rows
 
 Judged = tuple[WorkItem, Facts]
+Prepared = tuple[Intent, dict[str, Any]]  # with the attempt's row, not yet saved
 
 
 def lease_and_deadline(real_now: datetime) -> tuple[datetime, datetime]:
@@ -27,30 +30,30 @@ def lease_and_deadline(real_now: datetime) -> tuple[datetime, datetime]:
 
 def prepare(
     judged: Sequence[Judged], origin: str, now: datetime
-) -> tuple[list[Intent], list[tuple[WorkItem, Decision]]]:
+) -> tuple[list[Prepared], list[tuple[WorkItem, Decision]]]:
     """Render each message: intents not yet saved, and those whose script cannot be sent to this lead."""
-    intents: list[Intent] = []
+    prepared: list[Prepared] = []
     refused: list[tuple[WorkItem, Decision]] = []
     for item, facts in judged:
         try:
-            intents.append(_intent(item, facts, origin, now))
+            message = _message(item, facts)
         except rendering.EmptyPlaceholder:
             refused.append((item, Decision(Reason.EMPTY_PLACEHOLDER)))
         except rendering.BadTemplate:
             refused.append((item, Decision(Reason.BAD_TEMPLATE)))
-    return intents, refused
+        else:
+            row = _row(item, facts, message, now) | {"origin": origin}
+            prepared.append((Intent(item, facts.provider or "", message), row))
+    return prepared, refused
 
 
-def save(intents: Sequence[Intent], real_now: datetime) -> None:
+def save(rows: Sequence[dict[str, Any]], real_now: datetime) -> None:
     """Insert the attempts in one statement; they commit with the claim."""
-    _lease, deadline = lease_and_deadline(real_now)
-    for intent in intents:
-        intent.attempt.recorded_at = real_now
-        intent.attempt.deadline_at = deadline
-    ContactAttempt.objects.bulk_create([intent.attempt for intent in intents], batch_size=500)
+    _lease, deadline_at = lease_and_deadline(real_now)
+    insert_rows(ContactAttempt, [row | {"recorded_at": real_now, "deadline_at": deadline_at} for row in rows])
 
 
-def _intent(item: WorkItem, facts: Facts, origin: str, now: datetime) -> Intent:
+def _message(item: WorkItem, facts: Facts) -> Message:
     script = item.script
     if script is None:
         raise rendering.BadTemplate("There is no script.")  # the policy has skipped such items already
@@ -64,7 +67,7 @@ def _intent(item: WorkItem, facts: Facts, origin: str, now: datetime) -> Intent:
         tracking_url="",
     )
     rendered = rendering.render(script, context)
-    message = Message(
+    return Message(
         key=f"{item.id}:{item.try_no}",
         attempt_id=attempt_id,
         lead_id=item.lead.pk,
@@ -77,24 +80,23 @@ def _intent(item: WorkItem, facts: Facts, origin: str, now: datetime) -> Intent:
         unsubscribe_url=unsubscribe_url,
         options=script.vapi_config,
     )
-    return Intent(item, _attempt(item, facts, origin, message, now), message)
 
 
-def _attempt(item: WorkItem, facts: Facts, origin: str, message: Message, now: datetime) -> ContactAttempt:
-    return ContactAttempt(
-        id=message.attempt_id,
-        lead=item.lead,
-        campaign=item.campaign,
-        script=item.script,
-        channel=item.channel,
-        provider=facts.provider or "",
-        origin=origin,
-        work_id=item.id,
-        try_no=item.try_no,
-        idempotency_key=message.key,
-        address=message.to,
-        message={"subject": message.subject, "text": message.text, "html": message.html},
-        policy_snapshot=snapshot(facts, now),
-        local_date=now.astimezone(ZoneInfo(facts.zones.main)).date(),
-        started_at=now,
-    )
+def _row(item: WorkItem, facts: Facts, message: Message, now: datetime) -> dict[str, Any]:
+    """The attempt's own columns; what all attempts begin with are the model's defaults."""
+    return {
+        "id": message.attempt_id,
+        "lead": item.lead.pk,
+        "campaign": item.campaign.pk if item.campaign else None,
+        "script": item.script.pk if item.script else None,
+        "channel": item.channel,
+        "provider": facts.provider or "",
+        "work_id": item.id,
+        "try_no": item.try_no,
+        "idempotency_key": message.key,
+        "address": message.to,
+        "message": {"subject": message.subject, "text": message.text, "html": message.html},
+        "policy_snapshot": snapshot(facts, now),
+        "local_date": now.astimezone(ZoneInfo(facts.zones.main)).date(),
+        "started_at": now,
+    }

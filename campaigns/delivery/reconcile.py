@@ -6,7 +6,7 @@ absent goes back, and what cannot be known closes as unknown (INVARIANTS, the on
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -25,6 +25,15 @@ BATCH = 200
 GIVE_UP_AFTER = timedelta(hours=1)  # on a provider that can be searched but does not answer
 
 STATUS = ContactAttempt.Status
+OPEN = (STATUS.PENDING, STATUS.UNKNOWN)  # nobody knows yet what came of it
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Something a dead worker left: its intent, and what is known of the attempt."""
+
+    intent: Intent
+    attempt: ContactAttempt
 
 
 def reconcile(source: WorkSource, now: datetime) -> Report:
@@ -33,42 +42,40 @@ def reconcile(source: WorkSource, now: datetime) -> Report:
     with transaction.atomic():
         taken = source.abandoned(real_now, BATCH)
         source.give_back([item for item, attempt in taken if attempt is None])
-        intents = [_intent(item, attempt) for item, attempt in taken if attempt]
-        asked = [intent for intent in intents if intent.attempt.status in {STATUS.PENDING, STATUS.UNKNOWN}]
-        called = [intent.attempt.pk for intent in asked if intent.attempt.called_at]
+        left = [_Left(_intent(item, attempt), attempt) for item, attempt in taken if attempt]
+        called = [one.attempt.pk for one in left if one.attempt.called_at]
         ContactAttempt.objects.filter(pk__in=called, status=STATUS.PENDING).update(status=STATUS.UNKNOWN)
-    answers = [_known(intent) for intent in intents if intent not in asked]
-    answers += _ask(asked, real_now)
+    open_ones = [one for one in left if one.attempt.status in OPEN]
+    answers = [_reported(one) for one in left if one.attempt.status not in OPEN]
+    answers += [_not_called(one) for one in open_ones if one.attempt.called_at is None]
+    answers += _ask([one for one in open_ones if one.attempt.called_at], real_now)
     return record_answers(source, answers, now) if answers else Report()
 
 
 def is_ripe(attempt: ContactAttempt | None, real_now: datetime) -> bool:
     """Whether nothing of the attempt can still be on its way, so that it may be looked into."""
-    if attempt is None or attempt.called_at is None or attempt.status not in {STATUS.PENDING, STATUS.UNKNOWN}:
+    if attempt is None or attempt.called_at is None or attempt.status not in OPEN:
         return True
     settled = timedelta(seconds=settings.CALL_SECONDS + settings.SETTLE_SECONDS)
     return attempt.called_at + settled < real_now
 
 
-def _ask(intents: Sequence[Intent], real_now: datetime) -> list[Answer]:
-    """Whoever was never called was certainly not sent; of the others, ask who can be searched."""
-    never_called = [intent for intent in intents if intent.attempt.called_at is None]
+def _ask(left: Sequence[_Left], real_now: datetime) -> list[Answer]:
+    """Look up what can be looked up; of the rest nobody will ever know."""
     searchable, others = [], []
-    for intent in intents:
-        if intent.attempt.called_at is not None:
-            adapter = adapter_of(intent.attempt.provider)
-            (searchable if adapter and adapter.is_searchable else others).append(intent)
-    answers = [Answer(intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED) for intent in never_called]
-    answers += [_give_up(intent) for intent in others]
+    for one in left:
+        adapter = adapter_of(one.attempt.provider)
+        (searchable if adapter and adapter.is_searchable else others).append(one)
+    answers = [_give_up(one.intent) for one in others]
     if searchable:
-        found = look_up_all(searchable, ActiveProviders.load())
-        answers += [_patient(answer, real_now) for answer in found]
+        called_at = {one.attempt.pk: one.attempt.called_at for one in searchable}
+        found = look_up_all([one.intent for one in searchable], ActiveProviders.load())
+        answers += [_patient(answer, called_at[answer.intent.attempt_id], real_now) for answer in found]
     return answers
 
 
-def _patient(answer: Answer, real_now: datetime) -> Answer:
+def _patient(answer: Answer, called_at: datetime | None, real_now: datetime) -> Answer:
     """A provider that cannot tell yet is asked again, until GIVE_UP_AFTER."""
-    called_at = answer.intent.attempt.called_at
     is_old = called_at is not None and called_at + GIVE_UP_AFTER < real_now
     return _give_up(answer.intent) if answer.outcome == Outcome.UNKNOWN and is_old else answer
 
@@ -77,12 +84,15 @@ def _give_up(intent: Intent) -> Answer:
     return Answer(intent, Outcome.UNKNOWN, reason=Reason.OUTCOME_UNKNOWN, is_permanent=True)
 
 
-def _known(intent: Intent) -> Answer:
+def _not_called(one: _Left) -> Answer:
+    return Answer(one.intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED)
+
+
+def _reported(one: _Left) -> Answer:
     """The outcome was reported by a webhook before anybody recorded it."""
-    attempt = intent.attempt
-    if attempt.was_unsent:
-        return Answer(intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED)
-    return Answer(intent, Outcome.SENT, receipt=Receipt(reference=attempt.provider_ref or ""))
+    if one.attempt.was_unsent:
+        return _not_called(one)
+    return Answer(one.intent, Outcome.SENT, receipt=Receipt(reference=one.attempt.provider_ref or ""))
 
 
 def _intent(item: WorkItem, attempt: ContactAttempt) -> Intent:
@@ -96,4 +106,4 @@ def _intent(item: WorkItem, attempt: ContactAttempt) -> Intent:
         text=attempt.message.get("text", ""),
         html=attempt.message.get("html", ""),
     )
-    return Intent(replace(item, try_no=attempt.try_no), attempt, message)
+    return Intent(replace(item, try_no=attempt.try_no), attempt.provider, message)

@@ -14,6 +14,14 @@ from retention_center.lib import clock
 from retention_center.lib.bulk import update_rows
 
 STATUS = ContactAttempt.Status
+REPORTED = {
+    Outcome.SENT: STATUS.SENT,
+    Outcome.UNKNOWN: STATUS.UNKNOWN,
+    Outcome.REFUSED: STATUS.FAILED,
+    Outcome.POSTPONED: STATUS.FAILED,
+}
+NOT_KNOWN = (STATUS.PENDING, STATUS.UNKNOWN)
+NOTHING_YET = ContactAttempt()  # what every attempt is until somebody writes to it
 FLAGS = ("opened", "clicked", "replied", "bounced")
 
 
@@ -30,30 +38,37 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def record(answers: Sequence[Answer], now: datetime) -> None:
     """Merge the answers into their attempts; call it with the leads locked, before the source settles."""
-    attempts = ContactAttempt.objects.select_for_update().in_bulk([answer.intent.attempt.pk for answer in answers])
-    update_rows(ContactAttempt, [_facts(attempts[answer.intent.attempt.pk], answer, now) for answer in answers])
+    untouched = [{"id": answer.intent.attempt_id} | _facts(NOTHING_YET, answer, now) for answer in answers]
+    written = update_rows(ContactAttempt, untouched, status=STATUS.PENDING)
+    _merge([answer for answer in answers if answer.intent.attempt_id not in written], now)
     inbox.receive_many(_reports(answers))
-    first_contacts = [answer.intent.item.lead.pk for answer in answers if answer.outcome == Outcome.SENT]
+    first_contacts = [answer.intent.item.lead.pk for answer in answers if _is_first_contact(answer)]
     Lead.objects.filter(pk__in=first_contacts, status=Lead.Status.NEW).update(
         status=Lead.Status.CONTACTED, matched_at=clock.now(), updated_at=clock.now()
     )
 
 
+def _is_first_contact(answer: Answer) -> bool:
+    return answer.outcome == Outcome.SENT and answer.intent.item.lead.status == Lead.Status.NEW
+
+
+def _merge(answers: Sequence[Answer], now: datetime) -> None:
+    """Somebody was here before: a report that came early, or a reconciliation. Facts are added, none is lost."""
+    if not answers:
+        return
+    attempts = ContactAttempt.objects.select_for_update().in_bulk([answer.intent.attempt_id for answer in answers])
+    known = [(attempts[answer.intent.attempt_id], answer) for answer in answers]
+    update_rows(ContactAttempt, [{"id": attempt.pk} | _facts(attempt, answer, now) for attempt, answer in known])
+
+
 def _facts(attempt: ContactAttempt, answer: Answer, now: datetime) -> dict[str, Any]:
     receipt = answer.receipt
-    is_unsent = answer.outcome in {Outcome.REFUSED, Outcome.POSTPONED} and attempt.status == STATUS.PENDING
-    reported = {
-        Outcome.SENT: STATUS.SENT,
-        Outcome.UNKNOWN: STATUS.UNKNOWN,
-        Outcome.REFUSED: STATUS.FAILED,
-        Outcome.POSTPONED: STATUS.FAILED,
-    }[answer.outcome]
+    is_unsent = answer.outcome in {Outcome.REFUSED, Outcome.POSTPONED} and attempt.status in NOT_KNOWN
     facts = dict(receipt.result) if receipt else {}
     if answer.detail:
         facts["error"] = answer.detail
     return {
-        "id": attempt.pk,
-        "status": raised(attempt.status, reported),
+        "status": raised(attempt.status, REPORTED[answer.outcome]),
         "provider_ref": attempt.provider_ref or (receipt.reference if receipt else None) or None,
         "was_unsent": attempt.was_unsent or is_unsent,
         "reason": "" if answer.outcome == Outcome.SENT else str(answer.reason or Reason.REFUSED),
@@ -68,11 +83,11 @@ def _reports(answers: Sequence[Answer]) -> list[InboundEvent]:
     """What a provider already reports while accepting (the sandbox does) goes the way of every report: the inbox."""
     return [
         InboundEvent(
-            provider=answer.intent.attempt.provider,
+            provider=answer.intent.provider,
             kind=report.kind,
             event_key=f"{answer.receipt.reference}:{report.kind}:{number}",
             facts=dict(report.facts),
-            attempt_id=answer.intent.attempt.pk,
+            attempt_id=answer.intent.attempt_id,
             provider_ref=answer.receipt.reference,
         )
         for answer in answers

@@ -13,7 +13,7 @@ from campaigns import policy
 from campaigns.delivery import intent as intents
 from campaigns.delivery.call import call_all
 from campaigns.delivery.facts import Surroundings, facts_of, surroundings
-from campaigns.delivery.intent import Judged
+from campaigns.delivery.intent import Judged, Prepared
 from campaigns.delivery.record import record
 from campaigns.delivery.work import Answer, Intent, Report, WorkSource
 from integrations import pace
@@ -70,17 +70,17 @@ def _claim_and_intend(
     return report, _start(source, prepared), around.providers
 
 
-def _start(source: WorkSource, prepared: list[Intent]) -> list[Intent]:
+def _start(source: WorkSource, prepared: list[Prepared]) -> list[Intent]:
     """Claim by compare-and-set, then save the intents of those that are really ours."""
     if not prepared:
         return []
     real_now = clock.db_now()
     lease_until, _deadline = intents.lease_and_deadline(real_now)
-    attempts = {intent.item.id: intent.attempt.pk for intent in prepared}
-    ours = source.start([intent.item for intent in prepared], attempts, lease_until, this_worker())
-    started = [intent for intent in prepared if intent.item.id in ours]
-    intents.save(started, real_now)
-    return started
+    attempts = {intent.item.id: intent.attempt_id for intent, _row in prepared}
+    ours = source.start([intent.item for intent, _row in prepared], attempts, lease_until, this_worker())
+    started = [(intent, row) for intent, row in prepared if intent.item.id in ours]
+    intents.save([row for _intent, row in started], real_now)
+    return [intent for intent, _row in started]
 
 
 def _within_pace(judged: Sequence[Judged], around: Surroundings) -> tuple[list[Judged], int]:

@@ -50,8 +50,12 @@ class Intent:
     """A committed intent: the attempt's row stands as PENDING, the provider is not yet asked."""
 
     item: WorkItem
-    attempt: ContactAttempt
+    provider: str
     message: Message
+
+    @property
+    def attempt_id(self) -> str:
+        return self.message.attempt_id
 
 
 @dataclass(slots=True)
