@@ -217,7 +217,7 @@ CRON_TOKEN = env("CRON_TOKEN", default="")
 EMAIL_URL = env("EMAIL_URL", default="")
 SMTP = env.email_url_config(EMAIL_URL) if EMAIL_URL else {}
 # The SMTP provider opens its own connections from SMTP; Django itself (mail_admins and such) sends nothing
-MAILERS = {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+MAILERS: dict[str, dict[str, str]] = {}
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Retention Center <retention@localhost>")
 
 # Signing in ---------------------------------------------------------------------------------------------------------
