@@ -1,5 +1,23 @@
 """Addresses of this app under /api/."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from retention_center.api.routing import routes
+from sequences.api.cron import ProcessSequencesView
+from sequences.api.enrollments import EnrollmentViewSet, SequenceEnrollmentViewSet
+from sequences.api.sequences import SequenceViewSet
+
+urlpatterns = [
+    *routes("sequences", SequenceViewSet),
+    path(
+        "sequences/<str:id>/enrollments",
+        SequenceEnrollmentViewSet.as_view({"get": "list", "post": "enroll"}),
+        name="api-sequence-enrollments",
+    ),
+    path(
+        "enrollments/<str:id>",
+        EnrollmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-enrollments-detail",
+    ),
+    path("cron/process-sequences", ProcessSequencesView.as_view(), name="api-cron"),
+]

@@ -1,0 +1,1 @@
+"""Sequences, their steps and enrollments on the wire, and the address other machines' timers call."""

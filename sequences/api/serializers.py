@@ -1,0 +1,247 @@
+"""Rows of sequences on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from campaigns.reasons import sentence_of
+from retention_center.api.fields import ObjectField
+from retention_center.api.serializers import WireModelSerializer, WireSerializer
+from retention_center.lib.channels import Channel
+from sequences.changing import MOST_STEPS
+from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.publishing import StepSpec
+from sequences.trigger_config import BadTriggerConfig, checked
+
+MOST_LEADS = 5_000  # ids in one request
+LONGEST_DELAY = 3_650
+
+
+class SequenceSerializer(WireModelSerializer):
+    """``status`` moves by PATCH; ``existing`` goes with ACTIVE and says whether those who match already enter."""
+
+    trigger_config = ObjectField(required=False)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=5_000)
+    existing = serializers.ChoiceField(
+        choices=["none", "all"], required=False, write_only=True, help_text="With status ACTIVE; default none."
+    )
+
+    class Meta:
+        model = RetentionSequence
+        fields = (
+            "id",
+            "name",
+            "description",
+            "status",
+            "channels",
+            "trigger_type",
+            "trigger_config",
+            "stop_on_reply",
+            "version",
+            "existing",
+            "activated_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("id", "channels", "version", "activated_at", "created_at", "updated_at")
+
+    def validate_trigger_config(self, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return checked(value)
+        except BadTriggerConfig as bad:
+            raise serializers.ValidationError([f"{key}: {said}" for key, said in bad.errors]) from bad
+
+
+class StepSerializer(WireModelSerializer):
+    script_id = serializers.CharField(allow_null=True, required=False, allow_blank=True, max_length=40)
+    key = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    delay_value = serializers.IntegerField(min_value=0, max_value=LONGEST_DELAY)
+    delay_unit = serializers.ChoiceField(choices=SequenceStep.DelayUnit.choices)
+    conditions = serializers.ListField(child=ObjectField(), required=False)
+    is_active = serializers.BooleanField(required=False, default=True)
+
+    class Meta:
+        model = SequenceStep
+        fields = (
+            "id",
+            "key",
+            "step_order",
+            "channel",
+            "script_id",
+            "delay_value",
+            "delay_unit",
+            "conditions",
+            "is_active",
+            "on_failure",
+        )
+        read_only_fields = ("id", "step_order")
+
+    def validate_conditions(self, value: list[Any]) -> list[Any]:
+        if value:
+            raise serializers.ValidationError("Steps take no conditions yet; leave them out, or send an empty list.")
+        return value
+
+    def as_spec(self, values: dict[str, Any]) -> StepSpec:
+        return StepSpec(
+            channel=values["channel"],
+            script_id=values.get("script_id") or None,
+            delay_value=values["delay_value"],
+            delay_unit=values["delay_unit"],
+            key=values.get("key", ""),
+            is_active=values["is_active"],
+            on_failure=values.get("on_failure", SequenceStep.OnFailure.SKIP),
+        )
+
+
+class StepsSerializer(WireSerializer):
+    """All steps in order; PUT replaces them and moves everybody to the new version."""
+
+    version = serializers.IntegerField(read_only=True)
+    steps = StepSerializer(many=True, max_length=MOST_STEPS)
+
+
+class SequenceDetailSerializer(SequenceSerializer):
+    """With its live steps, and how many enrollments there are by status."""
+
+    steps = serializers.SerializerMethodField()
+    enrollments = serializers.SerializerMethodField()
+
+    class Meta(SequenceSerializer.Meta):
+        fields = (*SequenceSerializer.Meta.fields, "steps", "enrollments")
+
+    def get_steps(self, sequence: RetentionSequence) -> list[dict[str, Any]]:
+        return list(StepSerializer(sequence.live_steps(), many=True).data)
+
+    def get_enrollments(self, sequence: RetentionSequence) -> dict[str, int]:
+        return sequence.enrollments.by_status()
+
+
+class EnrollmentSerializer(WireModelSerializer):
+    """``currentStep`` counts the steps of this run that are done; ``runNo`` the times the lead has entered."""
+
+    lead_name = serializers.CharField(source="lead.name", read_only=True)
+
+    class Meta:
+        model = SequenceEnrollment
+        fields = (
+            "id",
+            "sequence_id",
+            "lead_id",
+            "lead_name",
+            "status",
+            "run_no",
+            "version",
+            "current_step",
+            "source",
+            "reason",
+            "enrolled_at",
+            "completed_at",
+            "last_step_at",
+            "meta",
+        )
+        read_only_fields = fields
+
+
+class ExecutionSerializer(WireModelSerializer):
+    """``reason`` is why it ended as it did or, while it waits, why it is held; ``why`` says it in a sentence."""
+
+    step_order = serializers.IntegerField(source="step.step_order")
+    channel = serializers.ChoiceField(choices=Channel.choices, source="step.channel")
+    reason = serializers.SerializerMethodField()
+    why = serializers.SerializerMethodField()
+    attempt_id = serializers.CharField(source="contact_attempt_id", allow_null=True)
+
+    class Meta:
+        model = SequenceStepExecution
+        fields = (
+            "id",
+            "run_no",
+            "step_key",
+            "step_order",
+            "channel",
+            "status",
+            "scheduled_at",
+            "executed_at",
+            "held_until",
+            "reason",
+            "why",
+            "try_no",
+            "attempt_id",
+        )
+        read_only_fields = fields
+
+    def get_reason(self, execution: SequenceStepExecution) -> str:
+        return execution.reason or execution.held_reason
+
+    def get_why(self, execution: SequenceStepExecution) -> str:
+        return sentence_of(self.get_reason(execution))
+
+
+class EnrollmentDetailSerializer(EnrollmentSerializer):
+    """With the steps of every run, in the order they were planned."""
+
+    executions = ExecutionSerializer(many=True, read_only=True)
+
+    class Meta(EnrollmentSerializer.Meta):
+        fields = (*EnrollmentSerializer.Meta.fields, "executions")
+        read_only_fields = fields
+
+
+class EnrollmentMoveSerializer(WireSerializer):
+    status = serializers.ChoiceField(choices=["PAUSED", "ACTIVE", "CANCELLED"])
+
+
+class LeadIdsSerializer(WireSerializer):
+    lead_ids = serializers.ListField(
+        child=serializers.CharField(max_length=40), allow_empty=False, max_length=MOST_LEADS
+    )
+
+
+class SkippedSerializer(WireSerializer):
+    lead_id = serializers.CharField()
+    reason = serializers.CharField(help_text="already_enrolled, unknown_lead, or a code of /reasons.")
+
+
+class EnrolledSerializer(WireSerializer):
+    enrolled = serializers.IntegerField()
+    skipped = SkippedSerializer(many=True)
+
+
+class StepStatsSerializer(WireSerializer):
+    """``due``: its time has come; ``converted``: this was the last step sent before the conversion."""
+
+    step_key = serializers.CharField()
+    step_order = serializers.IntegerField()
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    due = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    replied = serializers.IntegerField()
+    converted = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    held = serializers.IntegerField()
+
+
+class SequenceStatsSerializer(WireSerializer):
+    """Everybody who ever entered, by where they are; and the funnel of each live step."""
+
+    total = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    steps = StepStatsSerializer(many=True)
+
+
+class RoundSerializer(WireSerializer):
+    """What one round of the processor did: the counts of the command ``process_sequences``."""
+
+    due = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    retried = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    held = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    enrolled = serializers.IntegerField()
+    seconds = serializers.FloatField()

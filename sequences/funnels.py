@@ -1,0 +1,70 @@
+"""What a step's funnel counts, said once: for the numbers, and for the rows behind each number."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from campaigns.reasons import Effect, Reason
+from sequences.models import SequenceEnrollment, SequenceStepExecution
+
+STATUS = SequenceStepExecution.Status
+ACCEPTED = (STATUS.SENT, STATUS.DELIVERED)
+STATES = [
+    ("due", "Due"),
+    ("sent", "Sent"),
+    ("delivered", "Delivered"),
+    ("replied", "Replied"),
+    ("converted", "Converted"),
+    ("failed", "Failed"),
+    ("skipped", "Skipped"),
+    ("waiting", "Waiting"),
+    ("held", "Held"),
+]
+ENDED = [one.value for one in Reason if one.effect == Effect.STOP]  # the run ended: the step's time never came
+
+
+def condition(state: str, now: datetime) -> Q:
+    """Which executions a funnel cell counts."""
+    match state:
+        case "due":  # its time has come, whatever became of it
+            came = ~Q(status=STATUS.SCHEDULED) | Q(scheduled_at__lte=now)
+            return came & ~Q(status=STATUS.SKIPPED, reason__in=ENDED)
+        case "sent":
+            return Q(status__in=ACCEPTED)
+        case "delivered":
+            return Q(status=STATUS.DELIVERED)
+        case "replied":
+            return Q(contact_attempt__result__replied=True)
+        case "failed":
+            return Q(status=STATUS.FAILED)
+        case "skipped":
+            return Q(status=STATUS.SKIPPED) & ~Q(reason__in=ENDED)
+        case "waiting":
+            return Q(status__in=SequenceStepExecution.OPEN)
+        case "held":
+            return Q(status=STATUS.SCHEDULED) & ~Q(held_reason="")
+    return Q(pk__in=last_before_conversion().values("pk"))
+
+
+def last_before_conversion() -> QuerySet[SequenceStepExecution]:
+    """The step each converted run sent last: the one its conversion is counted for."""
+    later = SequenceStepExecution.objects.filter(
+        enrollment=OuterRef("enrollment"),
+        run_no=OuterRef("run_no"),
+        status__in=ACCEPTED,
+        executed_at__gt=OuterRef("executed_at"),
+    )
+    converted = SequenceStepExecution.objects.filter(
+        enrollment__status=SequenceEnrollment.Status.CONVERTED, status__in=ACCEPTED
+    )
+    return converted.filter(~Exists(later))
+
+
+def in_states(
+    executions: QuerySet[SequenceStepExecution], states: Sequence[str], now: datetime
+) -> QuerySet[SequenceStepExecution]:
+    """The executions which any of the cells counts."""
+    return executions.filter(reduce(or_, (condition(state, now) for state in states)))
