@@ -17,7 +17,7 @@ STATUS = ContactAttempt.Status
 
 def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
     """Attempts and replies; one query."""
-    attempts = lead.contact_attempts.select_related("script", "campaign")  # type: ignore[attr-defined]
+    attempts = lead.contact_attempts.select_related("script", "campaign")
     attempts = attempts.annotate(
         sequence_name=F("step_executions__sequence__name"), step_order=F("step_executions__step__step_order")
     )

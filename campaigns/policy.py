@@ -133,7 +133,7 @@ def _when(facts: Facts, now: datetime) -> Decision:
     """The rules about time: window and days, daily cap, gap between channels."""
     opening = opens_at(facts, now)
     if opening != now:
-        return Decision(Reason(why_closed(facts.rules, facts.zones.main, now)), until=opening)
+        return Decision(Reason(why_closed(facts.rules, facts.zones.main, now)), until=opening)  # type: ignore[call-arg]
     if contacts_today(facts, now) >= facts.rules.cap:
         return Decision(Reason.DAILY_CAP, until=opens_at(facts, _tomorrow(facts, now)))
     free_again = max(facts.contacts, default=datetime.min.replace(tzinfo=UTC)) + facts.rules.gap

@@ -70,6 +70,6 @@ class Reason(StrEnum):
 def sentence_of(code: str) -> str:
     """The sentence for a stored code; a code of an older version is shown as it is."""
     try:
-        return Reason(code).sentence
+        return Reason(code).sentence  # type: ignore[call-arg]
     except ValueError:
         return code

@@ -11,7 +11,7 @@ from retention_center.pages.words import money
 
 def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
     """No query: ``leads.timeline.load`` has loaded them."""
-    rows = lead.conversions.all()  # type: ignore[attr-defined]
+    rows = lead.conversions.all()
     return [as_event(row) for row in rows if before is None or row.created_at < before][: limit + 1]
 
 

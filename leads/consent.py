@@ -55,7 +55,7 @@ def opt_out(
         lead = Lead.objects.locked().get(pk=lead.pk)
         addresses = suppression.addresses_of(lead) if everywhere else [lead.address_for(channel) or ""]
         barred = ALL if everywhere else channel
-        because = {"reason": reason, "source": source, "note": note, "now": now, "actor": actor}
+        because: dict[str, Any] = {"reason": reason, "source": source, "note": note, "now": now, "actor": actor}
         suppression.write(
             suppression.row(address, channel=barred, lead=lead, **because) for address in addresses if address
         )
@@ -127,7 +127,7 @@ def do_not_contact_all(
     """The same for many leads, by a constant number of queries: how many planned contacts that stopped."""
     with transaction.atomic():
         leads = list(Lead.objects.present().filter(pk__in=lead_ids).locked())
-        because = {"reason": DO_NOT_CONTACT, "source": source, "note": note, "now": now, "actor": actor}
+        because: dict[str, Any] = {"reason": DO_NOT_CONTACT, "source": source, "note": note, "now": now, "actor": actor}
         suppression.write(
             suppression.row(address, channel=ALL, lead=lead, **because)
             for lead in leads
@@ -151,7 +151,7 @@ def allow_again(lead: Lead, *, now: datetime, actor: Actor) -> Lead:
         Suppression.objects.standing().filter(address_digest__in=digests).update(lifted_at=now)
         _write_opt_outs(lead, {})
         if lead.status == Lead.Status.DO_NOT_CONTACT:
-            contacted = lead.contact_attempts.exists()  # type: ignore[attr-defined]
+            contacted = lead.contact_attempts.exists()
             lead.status = _status_without_bar(lead, contacted=contacted)
         _save_looked_at(lead)
         audit.record(actor, "allow_again", lead, before=before, after=audit.snapshot(lead, "status"))
@@ -198,7 +198,7 @@ def _status_without_bar(lead: Lead, *, contacted: bool) -> str:
 
 
 def _has_bought(lead: Lead) -> bool:
-    return lead.conversions.filter(standing="confirmed").exists()  # type: ignore[attr-defined]
+    return lead.conversions.filter(standing="confirmed").exists()
 
 
 def _save_looked_at(lead: Lead) -> None:

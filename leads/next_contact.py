@@ -42,8 +42,8 @@ class Next:
 
 def with_next(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """The leads, each with its open steps (``open_steps``) and newest attempt (``last_attempts``): two queries more."""
-    steps = Lead._meta.get_field("step_executions").related_model._default_manager  # type: ignore[union-attr]
-    attempts = Lead._meta.get_field("contact_attempts").related_model._default_manager  # type: ignore[union-attr]
+    steps = Lead._meta.get_field("step_executions").related_model._default_manager
+    attempts = Lead._meta.get_field("contact_attempts").related_model._default_manager
     open_steps = steps.filter(status__in=OPEN).select_related("sequence", "step", "enrollment").order_by("scheduled_at")
     newest = attempts.select_related(None).order_by("-started_at", "-id")[:1]
     return leads.prefetch_related(
@@ -56,7 +56,7 @@ def of(lead: Lead) -> Next | None:
     """The soonest of the lead's open steps; one in flight comes first, one that waits for staff last."""
     steps = getattr(lead, "open_steps", None)
     if steps is None:
-        open_steps = lead.step_executions.filter(status__in=OPEN)  # type: ignore[attr-defined]
+        open_steps = lead.step_executions.filter(status__in=OPEN)
         steps = list(open_steps.select_related("sequence", "step", "enrollment"))
     if not steps:
         return None

@@ -115,7 +115,7 @@ _FIELDS = {"first_name": "first name", "last_name": "last name", "email": "e-mai
 
 def _edit(event: AuditEvent) -> Event:
     at, name, after = event.at, event.actor_name, event.after
-    ids = {"object_type": "audit", "object_id": event.pk}
+    ids: dict[str, Any] = {"object_type": "audit", "object_id": event.pk}
     if event.action == "opt_out":
         channel = CHANNEL_NAMES.get(after.get("channel", ""), "all channels")
         what = f"Opted out of {channel if channel == 'SMS' else channel.lower()}"

@@ -41,7 +41,7 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> AuditEvent:
-    """Write down that ``actor`` did ``action`` (a verb, "change") to ``obj``; values must be JSON and hold no secrets."""
+    """Write down that ``actor`` did ``action`` (a verb, "change") to ``obj``; values must be JSON, without secrets."""
     event = _event(actor, action, obj, before or {}, after or {})
     event.save(force_insert=True)
     return event
@@ -53,7 +53,7 @@ def _event(actor: Actor, action: str, obj: models.Model, before: dict[str, Any],
         actor_name=actor.name[:200],
         via=actor.via,
         action=action,
-        object_type=obj._meta.model_name,
+        object_type=obj._meta.label_lower.rpartition(".")[2],
         object_id=str(obj.pk),
         object_label=str(obj)[:200],
         before=before,

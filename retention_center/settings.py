@@ -151,6 +151,7 @@ Q_CLUSTER = {
 SCHEDULES = {  # name: dotted path, cron
     "tick": ("sequences.tasks.tick", "* * * * *"),
     "housekeeping": ("retention_center.tasks.keep_house", "17 3 * * *"),
+    "forgetting": ("leads.tasks.forget", "27 3 * * *"),
 }
 JOBS = {  # kind: the function that does the job
     "import_leads": "leads.importing.run.run_job",
@@ -277,9 +278,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",
+    "security.W005",  # HSTS for subdomains and preload: see above
     "security.W021",
-]  # HSTS for subdomains and preload: see above
+    "mail.W001",  # Django itself sends no mail
+]
 
 # The API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -139,7 +139,7 @@ class DueSteps:
         refused = [a for a in answers if a.outcome == Outcome.REFUSED]
         postponed = [a for a in answers if a.outcome == Outcome.POSTPONED]
         report = Report(sent=len(sent), failed=len(closed_unknown), unknown=len(waiting))
-        done = [(a.intent.item, STATUS.SENT, None) for a in sent]
+        done: list[tuple[WorkItem, str, Reason | None]] = [(a.intent.item, STATUS.SENT, None) for a in sent]
         done += [(a.intent.item, STATUS.FAILED, Reason.OUTCOME_UNKNOWN) for a in closed_unknown]
         report.completed = self._close(done, now, goes_on=True, in_flight=True)
         self._postpone(postponed, now)

@@ -1,6 +1,7 @@
 """A lead's steps and enrollments as its timeline tells them: what is planned, held, skipped, and why."""
 
 from datetime import datetime
+from typing import Any
 
 from campaigns.reasons import sentence_of
 from leads.models import Lead
@@ -23,7 +24,7 @@ def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
 
 def _steps(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
     if before:
-        older = lead.step_executions.filter(scheduled_at__lt=before)  # type: ignore[attr-defined]
+        older = lead.step_executions.filter(scheduled_at__lt=before)
         related = older.select_related("sequence", "step__script", "enrollment")
         steps = list(related.order_by("-scheduled_at", "-id")[: limit + 1])
     else:
@@ -77,7 +78,7 @@ def _told(step: SequenceStepExecution) -> tuple[str, str]:
 
 
 def _enrollments(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    rows = lead.sequence_enrollments.all()  # type: ignore[attr-defined]
+    rows = lead.sequence_enrollments.all()
     events = [event for row in rows[: limit + 1] for event in enrollment_as_events(row)]
     return [event for event in events if before is None or event.at < before]
 
@@ -86,7 +87,7 @@ def enrollment_as_events(enrollment: SequenceEnrollment) -> list[Event]:
     """The entering, and the end where it has ended."""
     name, href = enrollment.sequence.name, enrollment.get_absolute_url()
     again = f" again, run {enrollment.run_no}" if enrollment.run_no > 1 else ""
-    ids = {"object_type": "enrollment", "object_id": enrollment.pk}
+    ids: dict[str, Any] = {"object_type": "enrollment", "object_id": enrollment.pk}
     entered = Event(
         enrollment.enrolled_at, OTHER, f"Enrolled in {name}{again}", "ring-dot", "good",
         detail=f"Version {enrollment.version}.", origin=enrollment.get_source_display().lower(), origin_href=href,

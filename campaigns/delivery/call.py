@@ -82,7 +82,8 @@ def _refused(intent: Intent, refusal: NotSent) -> Answer:
     if refusal.account_wide:
         wait = LOOK_AGAIN[Reason.PROVIDER_REFUSES]
         return Answer(intent, Outcome.POSTPONED, reason=Reason.PROVIDER_REFUSES, detail=detail, wait=wait)
-    reason = Reason(refusal.reason) if refusal.reason in set(Reason) else Reason.REFUSED
+    known = {str(reason): reason for reason in Reason}
+    reason = known.get(refusal.reason, Reason.REFUSED)
     return Answer(intent, Outcome.REFUSED, reason=reason, detail=detail, is_permanent=refusal.permanent)
 
 

@@ -62,7 +62,8 @@ def is_ripe(attempt: ContactAttempt | None, real_now: datetime) -> bool:
 
 def _ask(left: Sequence[_Left], real_now: datetime) -> list[Answer]:
     """Look up what can be looked up; of the rest nobody will ever know."""
-    searchable, others = [], []
+    searchable: list[_Left] = []
+    others: list[_Left] = []
     for one in left:
         adapter = adapter_of(one.attempt.provider)
         (searchable if adapter and adapter.is_searchable else others).append(one)

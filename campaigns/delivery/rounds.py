@@ -35,7 +35,7 @@ def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
     began = clock.monotonic()
     with transaction.atomic():
         report, intended, providers = _claim_and_intend(source, now, limit)
-    if intended:
+    if intended and providers:
         real_now = clock.now()
         _lease, deadline_at = intents.lease_and_deadline(real_now)
         deadline = began + (deadline_at - real_now).total_seconds()

@@ -94,7 +94,10 @@ class Report:
 class WorkSource(Protocol):
     """Whoever has due work. Every method but `wanted` runs inside one of the door's transactions."""
 
-    origin: str
+    @property
+    def origin(self) -> str:
+        """What its attempts are marked with."""
+        ...
 
     def claim(self, now: datetime, limit: int) -> list[WorkItem]:
         """Due work, its leads locked (those that somebody else holds are left out), at most one per lead."""

@@ -127,7 +127,7 @@ class LeadViewSet(WireReadOnlyViewSet):
     @action(detail=False, methods=["get"], pagination_class=None)
     def stats(self, request: Request, **kwargs: Any) -> Response:
         """How many leads there are, by status and by source; takes the list's filters."""
-        leads = self.filter_queryset(Lead.objects.present())
+        leads: Any = self.filter_queryset(Lead.objects.present())
         by_status = {str(status): 0 for status in Lead.Status} | leads.by_status()
         figures = {"total": sum(by_status.values()), "by_status": by_status, "by_source": leads.by_source()}
         return Response(LeadStatsSerializer(figures).data)

@@ -71,8 +71,8 @@ class LeadDetailSerializer(LeadSerializer):
     next = serializers.SerializerMethodField()
 
     class Meta(LeadSerializer.Meta):
-        fields = (*LeadSerializer.Meta.fields, "counts", "attempts", "next")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
+        fields = (*LeadSerializer.Meta.fields, "counts", "attempts", "next")
+        read_only_fields = fields
 
     @extend_schema_field(LeadCountsSerializer)
     def get_counts(self, lead: Any) -> dict[str, int]:
@@ -115,8 +115,8 @@ class LeadAddedSerializer(LeadSerializer):
     created = serializers.BooleanField()
 
     class Meta(LeadSerializer.Meta):
-        fields = (*LeadSerializer.Meta.fields, "created")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
+        fields = (*LeadSerializer.Meta.fields, "created")
+        read_only_fields = fields
 
 
 class BulkSerializer(WireSerializer):

@@ -121,7 +121,7 @@ def _text_of(value: Any) -> str:
 
 
 def _table(rows: Iterable[list[str]]) -> tuple[list[str], list[Record]]:
-    found = (row for row in rows)
+    found: Iterator[list[str]] = iter(rows)
     header = next((row for row in found if any(cell.strip() for cell in row)), None)
     if header is None:
         raise Unreadable("There is nothing in the file.")

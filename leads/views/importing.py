@@ -241,9 +241,7 @@ def run(request: HttpRequest, pk: str) -> HttpResponse:
     job: Any = found.job
     if job.status not in {Job.Status.QUEUED, Job.Status.RUNNING}:
         answer = redirect("import-result", found.pk)
-        if is_partial(request):
-            answer = HttpResponse(headers={"HX-Redirect": answer.url})
-        return answer
+        return HttpResponse(headers={"HX-Redirect": answer.url}) if is_partial(request) else answer
     seconds = (clock.now() - job.started_at).total_seconds() if job.started_at else 0
     pace = found.processed / seconds if seconds > 1 else 0
     left = (found.rows - found.processed) / pace if pace else None

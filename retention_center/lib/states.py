@@ -39,7 +39,7 @@ class Stateful(models.Model):
         if status not in self.MOVES[self.status]:
             raise RefusedTransition(self._refusal(status), self.allowed_moves())
         changes |= {"status": status, "updated_at": clock.now()}
-        same = type(self)._base_manager.filter(pk=self.pk, status=self.status)
+        same = type(self)._base_manager.filter(pk=self.pk, status=self.status)  # type: ignore[misc]
         if not same.update(**changes):
             raise RefusedTransition(f"{self} was changed by someone else; load it again.")
         for name, value in changes.items():

@@ -33,7 +33,7 @@ class ProcessSequencesView(WireView):
     permission_classes = (Open,)
     throttle_classes = ()
 
-    @extend_schema(request=None, responses={200: RoundSerializer}, auth=[{"bearer": []}])
+    @extend_schema(request=None, responses={200: RoundSerializer}, auth=[{"bearer": []}])  # type: ignore[list-item]
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Claim new work for at most 20 s; the same answer as the command."""
         if not settings.CRON_TOKEN:

@@ -52,7 +52,8 @@ class SequenceViewSet(WireViewSet):
         serializer.instance = changing.create(RetentionSequence(**values), self.actor)
 
     def perform_update(self, serializer: serializers.BaseSerializer) -> None:
-        sequence, values = serializer.instance, dict(serializer.validated_data)
+        sequence: Any = serializer.instance
+        values = dict(serializer.validated_data)
         status = values.pop("status", sequence.status)
         takes_existing = values.pop("existing", "none") == "all"
         with transaction.atomic():

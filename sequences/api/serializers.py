@@ -97,7 +97,7 @@ class StepsSerializer(WireSerializer):
     """All steps in order; PUT replaces them and moves everybody to the new version."""
 
     version = serializers.IntegerField(read_only=True)
-    steps = StepSerializer(many=True, max_length=MOST_STEPS)
+    steps = StepSerializer(many=True, max_length=MOST_STEPS)  # type: ignore[call-arg]
 
 
 class SequenceDetailSerializer(SequenceSerializer):

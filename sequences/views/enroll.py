@@ -59,7 +59,7 @@ class EnrollLeads(ListPage):
 
     def rows(self) -> QuerySet[Lead]:
         inside = SequenceEnrollment.objects.filter(sequence=self.kwargs["pk"], lead=OuterRef("pk"))
-        return Lead.objects.present().annotate(is_here=Exists(inside.open()))  # type: ignore[attr-defined]
+        return Lead.objects.present().annotate(is_here=Exists(inside.open()))
 
     def extra_context(self) -> dict[str, Any]:
         return record.context(self.request, self.sequence, "enrollments", "Enroll leads")

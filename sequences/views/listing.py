@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import F, Min, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Case, F, Min, OuterRef, Prefetch, QuerySet, Subquery, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
@@ -26,6 +26,11 @@ from sequences.timing import in_words
 from sequences.views import record
 
 
+RUNNING_FIRST = Case(
+    *(When(status=status, then=n) for n, status in enumerate(("ACTIVE", "PAUSED", "DRAFT"))), default=9
+)
+
+
 class SequenceList(ListPage):
     """Every sequence, those that run first."""
 
@@ -36,7 +41,7 @@ class SequenceList(ListPage):
     search_hint = "Name or description"
     columns = (
         Column("name", "Sequence", sort="name", value=lambda row: row.name, place="lead"),
-        Column("status", "Status", sort="status", place="state"),
+        Column("status", "Status", sort=("rank", "-created_at"), place="state"),
         Column("steps", "Steps", value=lambda row: chain_in_words(row.live), place="reason"),
         Column("active", "Active", sort="active_count", value=lambda row: row.active_count, is_end=True),
         Column("next", "Next due", sort=F("next_due").asc(nulls_last=True), value=lambda row: row.next_due),
@@ -57,7 +62,7 @@ class SequenceList(ListPage):
         soonest = due.order_by().values("sequence").annotate(at=Min("due_at")).values("at")
         live = SequenceStep.objects.filter(version=F("sequence__version")).order_by("step_order")
         return RetentionSequence.objects.annotate(
-            active_count=record.count_of(active), next_due=Subquery(soonest)
+            rank=RUNNING_FIRST, active_count=record.count_of(active), next_due=Subquery(soonest)
         ).prefetch_related(Prefetch("steps", queryset=live, to_attr="live"))
 
     def extra_context(self) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def what_it_needs() -> list[dict[str, Any]]:
     for channel in (Channel.EMAIL, Channel.SMS, Channel.CALL):
         name = providers.choose(channel)
         missing = f"No provider is set up, so {channel.label} steps would wait"
-        rows.append(_need(channel.label, bool(name), f"Goes out by {name}", missing, "integrations"))
+        rows.append(_need(str(channel.label), bool(name), f"Goes out by {name}", missing, "integrations"))
     return rows
 
 

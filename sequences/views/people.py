@@ -109,7 +109,7 @@ def enrollments_change(request: HttpRequest, pk: str) -> HttpResponse:
     if picked.count > bulk.AT_ONCE:
         job = bulk.enqueue_changing(sequence, change, ids=picked.ids, query=picked.query, total=picked.count, by=actor)
         return redirect("sequence-job", pk, job.pk)
-    changed, skipped = bulk.change_all(picked.rows.order_by("lead_id"), change, now=clock.now(), actor=actor)
+    changed, skipped = bulk.change_all(list(picked.rows.order_by("lead_id")), change, now=clock.now(), actor=actor)
     messages.success(request, told(changed, skipped, "enrollment", DONE[change]))
     return redirect("sequence-enrollments", pk)
 

@@ -1,5 +1,6 @@
 """Contact hours on real instants: nights that wrap, several zones at once, and clocks that change."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -83,7 +84,7 @@ def test_a_local_time_that_comes_twice_is_the_first_one():
 def transitions(zone: ZoneInfo) -> list[datetime]:
     """The instants, to the hour, around which the zone's clock changes in 2026 and 2027."""
     hours = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(730)]
-    pairs = zip(hours, hours[1:], strict=False)
+    pairs = itertools.pairwise(hours)
     return [
         later for earlier, later in pairs if earlier.astimezone(zone).utcoffset() != later.astimezone(zone).utcoffset()
     ]

@@ -52,7 +52,10 @@ def test_viewers_read_and_do_not_write(api):
 def test_the_list_filters_searches_and_sorts(api):
     make_lead(first_name="Zoe", status="CONTACTED", source="CRM", phone="+13055102323")
     campaign = make_campaign_lead(lead=make_lead(first_name="Amara")).campaign
-    get = lambda **query: [lead["firstName"] for lead in api("viewer").get("/api/leads", query).json()["data"]]
+
+    def get(**query):
+        return [lead["firstName"] for lead in api("viewer").get("/api/leads", query).json()["data"]]
+
     assert get(sortBy="firstName", sortOrder="asc") == ["Amara", "Zoe"]
     assert get(status="CONTACTED,NEW", source="CRM") == ["Zoe"]
     assert get(campaignId=campaign.pk) == ["Amara"]
