@@ -8,6 +8,7 @@ _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "bl
 _SILENT = {"head", "style", "script", "title", "template"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
 _HREF = re.compile(r"""href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+_LOOK = "font-family:Arial,Helvetica,sans-serif;font-size:15px;line-height:1.5"
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 
 
@@ -15,7 +16,8 @@ def html_from(text: str) -> str:
     """Plain text as an HTML document: its lines, its links, nothing else."""
     lines = html.escape(text).replace("\r\n", "\n").replace("\n", "<br>\n")
     linked = _LINK.sub(lambda found: f'<a href="{found[0]}">{found[0]}</a>', lines)
-    return f'<!doctype html>\n<html><head><meta charset="utf-8"></head><body>\n<p>{linked}</p>\n</body></html>\n'
+    head = '<!doctype html>\n<html><head><meta charset="utf-8"></head>'
+    return f'{head}\n<body style="{_LOOK}">\n<p>{linked}</p>\n</body></html>\n'
 
 
 def text_from(source: str) -> str:

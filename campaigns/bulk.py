@@ -4,8 +4,8 @@ from django.db import transaction
 from django.http import QueryDict
 
 from campaigns import assigning
-from campaigns.filters import AddableLeadFilters
 from campaigns.models import Campaign
+from leads.filters import LeadFilter
 from leads.models import Lead
 from retention_center import audit, jobs
 from retention_center.lib import clock
@@ -17,7 +17,7 @@ def run_job(progress: jobs.Progress) -> None:
     if campaign is None:
         raise jobs.Refused("The campaign was deleted.")
     rows = Lead.objects.present().exclude(campaign_leads__campaign=campaign)
-    rows = AddableLeadFilters(QueryDict(progress.arguments["query"]), queryset=rows).qs
+    rows = LeadFilter(QueryDict(progress.arguments["query"]), queryset=rows).qs
     by = progress.job.created_by
     actor = audit.Actor(str(by or "somebody who left"), "page", by)
     done, last = progress.job.done, ""

@@ -1,15 +1,14 @@
 """The filters of campaigns, campaign leads, scripts and attempts: names as on the wire, one set for page and API."""
 
-from django import forms
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from campaigns.models import Campaign, CampaignLead, ContactAttempt, Script
 from campaigns.reasons import Reason
+from leads.filters import finding
 from leads.models import Lead
 from retention_center.api.filters import (
     ChoicesFilter,
-    CommaList,
     FromFilter,
     ToFilter,
     TruthFilter,
@@ -18,15 +17,7 @@ from retention_center.api.filters import (
 )
 from retention_center.lib.channels import Channel
 
-
-class Day(forms.DateInput):
-    input_type = "date"
-
-
-class HiddenList(forms.MultipleHiddenInput):
-    """Ids that come with a link: kept by the filter form, not chosen in it."""
-
-    value_from_datadict = CommaList.value_from_datadict
+MOST_LEADS = 500  # whose attempts a search goes through
 
 
 def campaign_choices() -> list[tuple[str, str]]:
@@ -45,8 +36,8 @@ def source_choices() -> list[tuple[str, str]]:
 class CampaignFilters(WireFilterSet):
     search_fields = ("name", "description")
     status = ChoicesFilter(choices=Campaign.Status.choices, label="Status")
-    created_from = FromFilter("created_at", label="Made from", widget=Day)
-    created_to = ToFilter("created_at", label="Made to", widget=Day)
+    created_from = FromFilter("created_at", label="Made from")
+    created_to = ToFilter("created_at", label="Made to")
 
     class Meta:
         model = Campaign
@@ -86,8 +77,14 @@ class AttemptFilters(WireFilterSet):
     script_id = WordsFilter("script_id", label="Script")
     provider = WordsFilter("provider", label="Provider")
     reason = ChoicesFilter(choices=[(one.value, one.sentence) for one in Reason], label="Reason")
-    date_from = FromFilter("started_at", label="From", widget=Day)
-    date_to = ToFilter("started_at", label="To", widget=Day)
+    date_from = FromFilter("started_at", label="From")
+    date_to = ToFilter("started_at", label="To")
+
+    def find(self, queryset: QuerySet, text: str) -> QuerySet:
+        """Attempts of the leads that are found, or the one with this reference of its provider."""
+        leads = list(finding(Lead.objects.all(), text).order_by().values_list("pk", flat=True)[:MOST_LEADS])
+        is_reference = Q(provider__in=list(settings.PROVIDERS), provider_ref=text.strip())
+        return queryset.filter(Q(lead__in=leads) | is_reference)
 
     class Meta:
         model = ContactAttempt
@@ -97,31 +94,6 @@ class AttemptFilters(WireFilterSet):
 class ScriptPageFilters(ScriptFilters):
     """As on the wire, but archived scripts show only when asked for."""
 
-    campaign_id = ChoicesFilter("campaign_id", choices=campaign_choices, label="Campaign")
-
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         found = super().filter_queryset(queryset)
         return found if self.form.cleaned_data.get("isArchived") is not None else found.filter(archived_at=None)
-
-
-class AttemptPageFilters(AttemptFilters):
-    """As on the wire, with campaigns and providers to choose from."""
-
-    campaign_id = ChoicesFilter("campaign_id", choices=campaign_choices, label="Campaign")
-    provider = ChoicesFilter("provider", choices=provider_choices, label="Provider")
-    lead_id = WordsFilter("lead_id", label="Lead", widget=HiddenList)
-    script_id = WordsFilter("script_id", label="Script", widget=HiddenList)
-
-
-class AddableLeadFilters(WireFilterSet):
-    """Leads to put into a campaign."""
-
-    search_fields = ("first_name", "last_name", "email", "phone", "external_id")
-    status = ChoicesFilter(choices=Lead.Status.choices, label="Status")
-    source = ChoicesFilter("source", choices=source_choices, label="Source")
-    created_from = FromFilter("created_at", label="Made from", widget=Day)
-    created_to = ToFilter("created_at", label="Made to", widget=Day)
-
-    class Meta:
-        model = Lead
-        fields: tuple[str, ...] = ()

@@ -130,6 +130,7 @@ class ScriptForm(VersionedForm):
         super().__init__(*args, **kwargs)
         self.fields["type"].choices = Channel.choices  # type: ignore[attr-defined]
         self.fields["campaign"].empty_label = "Any campaign"  # type: ignore[attr-defined]
+        self.fields["content"].required = True
 
     def validate_constraints(self) -> None:
         """One default per channel is no error here: saving takes it from the former."""

@@ -68,10 +68,8 @@ def snapshot(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The facts that decided an attempt, as (what, how); what an older version did not keep is left out."""
     told: list[tuple[str, str]] = []
     if facts.get("localTime"):
-        source = ZONE_SOURCES.get(facts.get("zoneSource", ""), "")
-        told.append(
-            ("The lead's time", f"{facts['localTime']} in {facts.get('zone')}" + (f", {source}" if source else ""))
-        )
+        source = ZONE_SOURCES.get(facts.get("zoneSource", ""), "as it was known")
+        told.append(("The lead's time", f"{_local(facts['localTime'])} in {facts.get('zone')}, {source}"))
     if facts.get("hours"):
         windows = [f"{_clock(start)} to {_clock(end)}" for start, end in facts["hours"]]
         told.append(("Contact hours", " and ".join(windows)))
@@ -81,11 +79,15 @@ def snapshot(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         told.append(("Contacts that day", f"{facts.get('contactsToday', 0)} before this one, at most {facts['cap']}"))
     if "gapMs" in facts:
         last = facts.get("lastContactAt")
-        since = (
-            f"; the last contact was on {words.exact(datetime.fromisoformat(last))}" if last else "; no contact before"
-        )
+        since = f"; last contact {words.exact(datetime.fromisoformat(last))}" if last else "; no contact before"
         told.append(("Gap asked", gap(facts["gapMs"]) + since))
     return told
+
+
+def _local(text: str) -> str:
+    """ "2026-03-11 15:00" -> "Wed 11 Mar 2026 15:00"."""
+    at = datetime.fromisoformat(text)
+    return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
 
 def _clock(minutes: int) -> str:

@@ -17,5 +17,5 @@ def reason_sentence(code: str) -> str:
 
 @register.filter
 def attempt_outcome(attempt: ContactAttempt) -> str:
-    """What came of an attempt, in words; blank when nothing is known yet."""
+    """What came of an attempt, in words."""
     return outcome(attempt)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from campaigns import wording
-from campaigns.filters import AttemptPageFilters
+from campaigns.filters import AttemptFilters, campaign_choices, provider_choices
 from campaigns.models import ContactAttempt, Script
 from campaigns.outcomes import outcome
 from campaigns.reasons import sentence_of
@@ -33,7 +33,8 @@ class AttemptList(ListPage):
     """Every attempt, newest first."""
 
     name, title, one, many = "attempts", "Attempts", "attempt", "attempts"
-    filterset_class = AttemptPageFilters
+    filterset_class = AttemptFilters
+    filter_choices = {"campaignId": campaign_choices, "provider": provider_choices}
     cells = "attempts/_cells.html"
     columns = (
         Column("lead", "Lead", value=lambda row: str(row.lead or "erased lead"), place="lead"),
@@ -52,6 +53,7 @@ class AttemptList(ListPage):
         Preset("Unknown", "status=UNKNOWN"),
         Preset("In flight", "status=PENDING"),
     )
+    search_hint = "Lead, or the provider's reference"
     template_name = "attempts/list.html"
 
     def rows(self) -> QuerySet[ContactAttempt]:
@@ -117,9 +119,7 @@ def _facts(attempt: ContactAttempt, execution: Any) -> list[tuple[str, ...]]:
 
 def _events(attempt: ContactAttempt) -> list[dict[str, Any]]:
     """What happened to it, newest first: written down, handed over, each report, ended."""
-    told: list[dict[str, Any]] = [
-        {"at": attempt.recorded_at, "mark": "dashed-ring", "text": "Written down, before anything was sent"}
-    ]
+    told: list[dict[str, Any]] = []
     if attempt.called_at:
         told.append(
             {"at": attempt.called_at, "mark": "open-ring", "tone": "move", "text": f"Handed to {attempt.provider}"}
@@ -131,7 +131,9 @@ def _events(attempt: ContactAttempt) -> list[dict[str, Any]]:
         told.append(
             {"at": attempt.completed_at, "mark": shown.shape, "tone": shown.tone, "text": shown.word, "detail": why}
         )
-    return sorted(told, key=lambda event: event["at"], reverse=True)
+    told.sort(key=lambda event: event["at"], reverse=True)
+    told.append({"at": attempt.recorded_at, "mark": "dashed-ring", "text": "Written down, before anything was sent"})
+    return [event | {"day": words.day(event["at"])} for event in told]
 
 
 def _reports(attempt: ContactAttempt) -> QuerySet[InboundEvent]:

@@ -1,6 +1,5 @@
 """The leads in a campaign, and adding more: by selection, or all that match a search."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,9 +11,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from campaigns import assigning
-from campaigns.filters import AddableLeadFilters, CampaignLeadFilters
+from campaigns.filters import CampaignLeadFilters, source_choices
 from campaigns.models import Campaign, CampaignLead
 from campaigns.views.campaigns import tabs
+from leads.filters import LeadFilter
 from leads.models import Lead
 from retention_center import audit, jobs
 from retention_center.auth.roles import needs
@@ -66,7 +66,7 @@ class CampaignLeads(_OfCampaign):
         Column("completed", "Ended", sort="completed_at", value=lambda row: row.completed_at, is_extra=True),
     )
     default_sort = "-assigned"
-    presets: Sequence[Preset] = (
+    presets = (
         Preset("Waiting", "status=PENDING"),
         Preset("Contacted", "status=CONTACTED"),
         Preset("Completed", "status=COMPLETED"),
@@ -87,7 +87,8 @@ class AddLeads(_OfCampaign):
     """Leads that are not in the campaign yet."""
 
     name, title, one, many = "campaign-add-leads", "Add leads", "lead", "leads"
-    filterset_class = AddableLeadFilters
+    filterset_class = LeadFilter
+    filter_choices = {"source": source_choices}
     cells = "campaigns/_add_cells.html"
     columns = (
         Column("lead", "Lead", sort=("last_name", "first_name"), value=str, place="lead"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from campaigns import scripting
 from campaigns.changing import HasHistory
-from campaigns.filters import ScriptPageFilters
+from campaigns.filters import ScriptPageFilters, campaign_choices
 from campaigns.forms import ScriptForm, take_errors
 from campaigns.models import Script
 from campaigns.templating import NAMES
@@ -34,6 +34,7 @@ class ScriptList(ListPage):
 
     name, title, one, many = "scripts", "Scripts", "script", "scripts"
     filterset_class = ScriptPageFilters
+    filter_choices = {"campaignId": campaign_choices}
     cells = "scripts/_cells.html"
     columns = (
         Column("name", "Script", sort="name", place="lead"),

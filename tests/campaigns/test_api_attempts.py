@@ -56,3 +56,12 @@ def test_the_list_costs_the_same_for_many_rows(api, django_assert_max_num_querie
     caller = api("viewer")
     with django_assert_max_num_queries(6):
         assert len(caller.get("/api/attempts", {"pageSize": 30}).json()["data"]) == 30
+
+
+def test_the_search_finds_attempts_by_lead_and_by_the_providers_reference(api):
+    attempt = make_attempt(make_lead(first_name="Zoë"), provider_ref="SM-123")
+    make_attempt()
+    for text in ("zoë", attempt.lead.email, "SM-123"):
+        assert [row["id"] for row in api("viewer").get("/api/attempts", {"search": text}).json()["data"]] == [
+            attempt.pk
+        ]

@@ -276,7 +276,7 @@ def test_an_attempt_shows_its_message_its_reasons_and_the_sandbox(as_viewer, wor
     page = as_viewer.get(f"/attempts/{world['attempt']}/").content.decode()
     assert "Sandbox: nothing really went out." in page
     assert "The mailbox does not exist or refused it." in page
-    assert "2026-03-11 10:00 in Europe/Riga, from the phone number" in page
+    assert "Wed 11 Mar 2026 10:00 in Europe/Riga, from the phone number" in page
     assert "1 before this one, at most 3" in page
     html = as_viewer.get(f"/attempts/{world['attempt']}/html/")
     assert html.content == b"<p>Hello</p>"
