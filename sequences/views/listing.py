@@ -25,7 +25,6 @@ from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep
 from sequences.timing import in_words
 from sequences.views import record
 
-
 RUNNING_FIRST = Case(
     *(When(status=status, then=n) for n, status in enumerate(("ACTIVE", "PAUSED", "DRAFT"))), default=9
 )
