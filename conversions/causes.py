@@ -37,8 +37,10 @@ class Cause:
 
     @property
     def channels(self) -> str:
-        """ "SMS 13, Call 2", or just "SMS"."""
+        """ "SMS", "SMS 13, Call 2", or "3 channels"."""
         named = [(Channel(channel).label, count) for channel, count in self.by_channel.most_common()]
+        if len(named) > 2:
+            return f"{len(named)} channels"
         return named[0][0] if len(named) == 1 else ", ".join(f"{name} {count:,}" for name, count in named)
 
     def as_figures(self) -> dict[str, Any]:

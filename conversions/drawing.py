@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from retention_center.lib.channels import Channel
 from retention_center.pages import words
 from retention_center.pages.charts import Chart, Series, compared, stacked
 
+LABELS_DRAWN = 14  # more bars than that have a label only here and there
 DAYS_DRAWN = 31  # longer periods are drawn in weeks
 INKS = {Channel.EMAIL: "email", Channel.SMS: "sms", Channel.CALL: "call", Channel.WEBHOOK: "webhook"}
 
@@ -34,20 +36,21 @@ def buckets(period: Period, *, today: date | None = None, weekdays: bool = False
     """A bar per day, or per week where the period is long. Labels name the month where it changes."""
     days = period.days
     size = 1 if period.length <= DAYS_DRAWN else 7
-    found: list[Bucket] = []
-    for start in range(0, len(days), size):
-        part = days[start : start + size]
-        is_edge = start == 0 or start + size >= len(days)
-        found.append(Bucket(_label(part[0], start == 0, is_edge, today, weekdays and size == 1), part))
-    return found
+    parts = [days[start : start + size] for start in range(0, len(days), size)]
+    if weekdays and size == 1:
+        return [Bucket(_weekday(part[0], parts), part) for part in parts]
+    drawn_every = ceil(len(parts) / LABELS_DRAWN)
+    labels, month = [], 0
+    for n, part in enumerate(parts):
+        is_news = n % drawn_every == 0 and part[0].month != month
+        month = part[0].month if is_news else month
+        labels.append("today" if part[0] == today else f"{part[0].day} {part[0]:%b}" if is_news else str(part[0].day))
+    return [Bucket(label, part) for label, part in zip(labels, parts, strict=True)]
 
 
-def _label(day: date, is_first: bool, is_edge: bool, today: date | None, weekdays: bool) -> str:
-    if day == today:
-        return "today"
-    if weekdays:
-        return f"{day:%a} {day.day}" if is_edge else f"{day:%a}"
-    return f"{day.day} {day:%b}" if is_first or day.day == 1 else str(day.day)
+def _weekday(day: date, parts: Sequence[Sequence[date]]) -> str:
+    """ "Mon 16" at the ends, "Tue" between them."""
+    return f"{day:%a} {day.day}" if day in (parts[0][0], parts[-1][0]) else f"{day:%a}"
 
 
 def sends_chart(period: Period, by_channel: Mapping[str, Mapping[date, int]], *, today: date) -> Chart:

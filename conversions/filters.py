@@ -18,6 +18,7 @@ class ConversionFilters(WireFilterSet):
     standing = ChoicesFilter(choices=Conversion.Standing.choices, label="Standing")
     status = WordsFilter("status", label="Sender's word")
     source = WordsFilter("source", label="Source")
+    currency = WordsFilter("currency", label="Currency")
     campaign_id = WordsFilter("campaign_id", label="Campaign")
     lead_id = WordsFilter("lead_id", label="Lead")
     is_unmatched = TruthFilter("lead", lookup_expr="isnull", label="Without a lead")

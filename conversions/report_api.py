@@ -48,14 +48,14 @@ class OverviewLeadsSerializer(WireSerializer):
 
 
 class AttemptTotalsSerializer(WireSerializer):
-    """``accepted``: a provider took it. Delivered and success are counted of the accepted ones."""
+    """``accepted``: a provider took it. Delivered and success are counted of all attempts."""
 
     total = serializers.IntegerField()
     accepted = serializers.IntegerField()
     failed = serializers.IntegerField(help_text="FAILED and BOUNCED.")
     unknown = serializers.IntegerField()
-    delivery_rate = RateSerializer(help_text="DELIVERED or SUCCESS, of accepted.")
-    success_rate = RateSerializer(help_text="SUCCESS, of accepted.")
+    delivery_rate = RateSerializer(help_text="DELIVERED or SUCCESS, of all.")
+    success_rate = RateSerializer(help_text="SUCCESS (clicked, answered or replied), of all.")
 
 
 class OverviewChannelSerializer(AttemptTotalsSerializer):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +28,7 @@ def headline(figures: Figures, period: Period) -> list[dict[str, Any]]:
     return [
         _against("Accepted", attempts, before, "accepted", door("attempts", status=ACCEPTED, **within)),
         telling.figure(
-            "Success, of accepted",
+            "Success, of attempts",
             words.percent(success["numerator"], success["denominator"]) if success["rate"] is not None else "too few",
             door("attempts", status="SUCCESS", **within),
             f"{success['numerator']:,} of {success['denominator']:,}, {_before_rate(before['success_rate'])}",
@@ -65,6 +66,7 @@ def tables(figures: Figures, period: Period) -> dict[str, Any]:
         "channels": [
             row
             | {
+                "total_cost": row["cost"].quantize(Decimal("0.01")),
                 "label": Channel(row["channel"]).label,
                 "all_href": door("attempts", channel=row["channel"], **within),
                 "accepted_href": door("attempts", channel=row["channel"], status=ACCEPTED, **within),

@@ -99,7 +99,7 @@ def _attempts(period: Period) -> Figures:
             count=Count("pk"),
             seconds=Sum("duration"),
             timed=Count("duration"),
-            cost=Sum("cost"),
+            spent=Sum("cost"),
             costed=Count("cost"),
         )
     )
@@ -119,14 +119,14 @@ def _attempts(period: Period) -> Figures:
 
 def _totals(rows: Iterable[Figures]) -> Figures:
     counts = _by_status(rows)
-    accepted = sum(counts[status] for status in ContactAttempt.ACCEPTED)
+    total = sum(counts.values())
     return {
-        "total": sum(counts.values()),
-        "accepted": accepted,
+        "total": total,
+        "accepted": sum(counts[status] for status in ContactAttempt.ACCEPTED),
         "failed": counts[Status.FAILED] + counts[Status.BOUNCED],
         "unknown": counts[Status.UNKNOWN],
-        "delivery_rate": rate(counts[Status.DELIVERED] + counts[Status.SUCCESS], accepted),
-        "success_rate": rate(counts[Status.SUCCESS], accepted),
+        "delivery_rate": rate(counts[Status.DELIVERED] + counts[Status.SUCCESS], total),
+        "success_rate": rate(counts[Status.SUCCESS], total),
     }
 
 
@@ -141,7 +141,7 @@ def _channel(channel: str, rows: list[Figures]) -> Figures:
     """One channel. Durations are seconds; cost is in the reporting currency, others stand apart."""
     seconds, timed = sum(row["seconds"] or 0 for row in rows), sum(row["timed"] for row in rows)
     ours = [row for row in rows if row["currency"] == settings.CURRENCY]
-    cost, costed = _sum(row["cost"] for row in ours), sum(row["costed"] for row in ours)
+    cost, costed = _sum(row["spent"] for row in ours), sum(row["costed"] for row in ours)
     return {
         "channel": channel,
         **_totals(rows),
@@ -173,8 +173,8 @@ def _by_day(rows: list[Figures], period: Period) -> list[Figures]:
 def _other_costs(rows: list[Figures]) -> list[Figures]:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows:
-        if row["cost"] is not None and row["currency"] != settings.CURRENCY:
-            sums[row["currency"]] += row["cost"]
+        if row["spent"] is not None and row["currency"] != settings.CURRENCY:
+            sums[row["currency"]] += row["spent"]
     return [{"currency": currency, "cost": sums[currency].quantize(CENT)} for currency in sorted(sums)]
 
 

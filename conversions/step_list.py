@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.reasons import Reason
@@ -65,7 +66,7 @@ class StepList(ListPage):
     cells = "reports/_step_cells.html"
     template_name = "reports/steps.html"
     search_hint = "Search leads"
-    default_sort = "planned"
+    default_sort = "-made"
     columns = (
         Column(
             "lead", "Lead", sort=("lead__last_name", "lead__first_name"), value=lambda row: str(row.lead), place="lead"
@@ -74,6 +75,8 @@ class StepList(ListPage):
         Column("planned", "When and why", sort="scheduled_at", value=lambda row: row.scheduled_at, place="reason"),
         Column("step", "Step", value=lambda row: str(row.step)),
         Column("attempt", "Attempt", value=lambda row: row.contact_attempt_id or ""),
+        # Ids are made in the order of time: the newest steps come first without a sort over all of them
+        Column("made", "Id", sort="id", value=lambda row: row.pk, is_extra=True),
     )
     presets = (
         Preset("Due today", "state=due"),
@@ -87,4 +90,4 @@ class StepList(ListPage):
         return SequenceStepExecution.objects.select_related("lead", "step", "sequence", "contact_attempt")
 
     def extra_context(self) -> dict[str, Any]:
-        return {"crumbs": [{"label": "Reports", "href": "/reports/"}, {"label": "Steps", "href": ""}]}
+        return {"crumbs": [{"label": "Reports", "href": reverse("reports")}, {"label": "Steps", "href": ""}]}

@@ -86,7 +86,7 @@ CAMPAIGNS: tuple[tuple[str, str, tuple[str, ...], int, int | None, int], ...] = 
     ("Spring win-back", "COMPLETED", (EMAIL, SMS), 88, 52, 34),
     ("Summer half price", "COMPLETED", (EMAIL, SMS, CALL), 55, 24, 30),
     ("Lapsed card holders", "ACTIVE", (EMAIL, SMS), 38, None, 32),
-    ("Partner referrals", "ACTIVE", (EMAIL, WEBHOOK), 17, None, 14),
+    ("Partner referrals", "ACTIVE", (EMAIL, SMS), 17, None, 14),
     ("Upgrade to Family", "PAUSED", (EMAIL, CALL), 30, None, 12),
     ("Winter warm-up", "DRAFT", (EMAIL, SMS), 0, None, 0),
 )

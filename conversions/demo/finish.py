@@ -1,4 +1,4 @@
-"""The last touches: what is in flight this very moment, what nobody can know, who was paused by hand."""
+"""The last touches: what nobody can know, who was paused by hand, which replies were dealt with."""
 
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ def touch_up(rng: Dice, rows: Rows, now: datetime) -> None:
     """Change some of the told stories' ends, still within the rules."""
     _lose_answers(rows, now)
     _pause_some(rng, rows, now)
+    _answer_replies(rng, rows, now)
     for enrollment in rows.enrollments:
         lead = enrollment.lead
         if lead.status == Lead.Status.CONTACTED and rng.random() < IN_PROGRESS_SHARE:
@@ -38,6 +39,15 @@ def _lose_answers(rows: Rows, now: datetime) -> None:
             attempt.status, attempt.reason, attempt.result = "UNKNOWN", Reason.OUTCOME_UNKNOWN, {}
             attempt.provider_ref, attempt.completed_at, attempt.cost, attempt.currency = None, None, None, ""
             execution.status, execution.reason = Execution.Status.FAILED, Reason.OUTCOME_UNKNOWN
+
+
+def _answer_replies(rng: Dice, rows: Rows, now: datetime) -> None:
+    """Staff deal with replies within a day or so; only the last few still wait."""
+    for attempt in rows.attempts:
+        if attempt.result.get("replied"):
+            answered = datetime.fromisoformat(attempt.result["repliedAt"]) + timedelta(hours=rng.randrange(1, 28))
+            if answered < now:
+                attempt.result["replyHandledAt"] = answered.isoformat()
 
 
 def _pause_some(rng: Dice, rows: Rows, now: datetime) -> None:
