@@ -27,6 +27,7 @@ class Chip:
 def chips_of(filters: FilterSet, params: QueryDict, search: str = "search") -> list[Chip]:
     """One chip for each filter that is set, in the order of the form; the search box is no chip."""
     chips = []
+    filters.is_valid()
     cleaned = getattr(filters.form, "cleaned_data", {})
     for name, field in filters.form.fields.items():
         value = cleaned.get(name)

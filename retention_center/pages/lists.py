@@ -178,11 +178,23 @@ class ListPage(View):
             self.filterset_class(QueryDict(tab.query), queryset=self.rows(), request=self.request).qs
             for tab in self.tabs.all
         ]
-        return capped_counts([self.filtered, *tabs])
+        caps = [self._cap, *(CAP if tab.query else None for tab in self.tabs.all)]
+        return capped_counts([self.filtered, *tabs], caps)
 
     @property
     def counted_tabs(self) -> list[tuple[Tab, str]]:
-        return [(tab, in_words(n)) for tab, n in zip(self.tabs.all, self._counts[1:], strict=True)]
+        counts = zip(self.tabs.all, self._counts[1:], strict=True)
+        return [(tab, in_words(count, CAP if tab.query else None)) for tab, count in counts]
+
+    @property
+    def _cap(self) -> int | None:
+        """Everything there is is counted exactly; what filters leave, up to the cap."""
+        return CAP if self.is_filtered else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the total is exact."""
+        return self._cap is None or self.total <= CAP
 
     @cached_property
     def total(self) -> int:
@@ -190,12 +202,12 @@ class ListPage(View):
 
     @property
     def total_in_words(self) -> str:
-        """ "1,240 leads", or "about 10,000 leads"."""
-        return plural(self.total, self.one, self.many) if self.total <= CAP else f"{in_words(self.total)} {self.many}"
+        """ "1,240 leads", or "over 10,000 leads"."""
+        return plural(self.total, self.one, self.many) if self.is_counted else f"{self.total_number} {self.many}"
 
     @property
     def total_number(self) -> str:
-        return in_words(self.total)
+        return in_words(self.total, self._cap)
 
     # Pages ---------------------------------------------------------------------------------------------------------
     @cached_property
@@ -214,7 +226,7 @@ class ListPage(View):
     def page_number(self) -> int:
         asked = self.params.get("page", "1")
         wanted = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1
-        last = -(-self.total // self.size) if self.total <= CAP else FURTHEST // self.size
+        last = -(-self.total // self.size) if self.is_counted else FURTHEST // self.size
         return max(min(wanted, last), 1)
 
     @cached_property

@@ -135,12 +135,12 @@ def test_chosen_columns_show_and_the_first_always_does(as_viewer):
     assert 'class="status"' not in html
 
 
-def test_counts_past_the_cap_are_marked_as_about(as_viewer, monkeypatch):
+def test_what_filters_leave_is_counted_up_to_the_cap_and_everything_exactly(as_viewer, monkeypatch):
     monkeypatch.setattr("retention_center.pages.lists.CAP", 2)
-    monkeypatch.setattr("retention_center.pages.lists.in_words", lambda count: "about 2" if count > 2 else str(count))
     make_leads(30)
-    assert "about 2 leads" in page(as_viewer)
-    assert as_viewer.get("/samples/?page=2").context["list"].page_rows
+    assert "over 2 leads" in page(as_viewer, "?status=NEW")
+    assert as_viewer.get("/samples/?status=NEW&page=2").context["list"].page_rows
+    assert "30 leads" in page(as_viewer)
 
 
 # Exports --------------------------------------------------------------------------------------------------------
