@@ -1,11 +1,12 @@
 """One lead: what comes next and why, the story, consent, and the few things staff do to it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -39,8 +40,8 @@ def lead(request: HttpRequest, pk: str) -> HttpResponse:
     before = MomentField(required=False)
     try:
         earlier_than = before.to_python(request.GET.get("before", ""))
-    except Exception as error:
-        raise Http404("There is no such time in the story.") from error
+    except ValidationError:
+        raise Http404("There is no such time in the story.") from None
     story = timeline.of(found, kind=kind if kind in timeline.KINDS else "", before=earlier_than)
     planned = next_contact.of(found)
     context = {
@@ -49,7 +50,8 @@ def lead(request: HttpRequest, pk: str) -> HttpResponse:
         "planned": planned,
         "their_time": _their_time(found, planned.at) if planned and planned.at else "",
         "story": story,
-        "days": _days(story.past),
+        "days": _days(story.past, now),
+        "why": planned.why[:1].lower() + planned.why[1:] if planned else "",
         "kinds": _kinds(story, kind),
         "kind": kind,
         "consent": _consent(found),
@@ -191,12 +193,17 @@ def _their_time(lead: Lead, at: datetime) -> str:
     return f"{at.astimezone(zone):%a %H:%M} in {zone.key.rsplit('/', 1)[-1].replace('_', ' ')}" if zone else ""
 
 
-def _days(events: list[timeline.Event]) -> list[tuple[datetime, list[timeline.Event]]]:
-    """The past by day in the reader's zone, newest first."""
+def _days(events: list[timeline.Event], now: datetime) -> list[tuple[str, list[timeline.Event]]]:
+    """The past by day in the reader's zone, newest first, under "Today, Mon 23 Feb"."""
     days: dict[Any, list[timeline.Event]] = {}
     for event in events:
         days.setdefault(timezone.localtime(event.at).date(), []).append(event)
-    return [(day[0].at, day) for day in days.values()]
+    return [(_day_words(day, timezone.localtime(now).date()), found) for day, found in days.items()]
+
+
+def _day_words(day: date, today: date) -> str:
+    name = f"{day:%a} {day.day} {day:%b}" + (f" {day.year}" if day.year != today.year else "")
+    return f"Today, {name}" if day == today else name
 
 
 def _kinds(story: timeline.Story, current: str) -> list[dict[str, Any]]:
