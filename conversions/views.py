@@ -33,8 +33,8 @@ class ConversionList(ListPage):
     filterset_class = ConversionFilters
     cells = "conversions/_cells.html"
     columns = (
-        Column("status", "Conversion", sort=("standing", "status"), place="state"),
         Column("lead", "Lead", value=lambda row: str(row.lead or ""), place="lead"),
+        Column("status", "Conversion", sort=("standing", "status"), place="state"),
         Column("revenue", "Revenue", sort="revenue", is_end=True, place="reason"),
         Column("currency", "Currency", is_extra=True),
         Column("campaign", "Campaign", sort="campaign__name", value=lambda row: str(row.campaign or "")),
@@ -125,6 +125,7 @@ def _page_of(request: HttpRequest, conversion: Conversion, form: LinkForm) -> di
         "form": form,
         "may_change": may_change,
         "moves": moves_of(conversion) if may_change else [],
+        "rejecting": [("status", "rejected")],
         "history": [
             entry | {"at": datetime.fromisoformat(entry["at"])} for entry in reversed(data.get("history") or [])
         ],

@@ -56,6 +56,11 @@ class Known:
         return self.type != Type.TRACKING
 
     @property
+    def shown_options(self) -> tuple[Option, ...]:
+        """The options with an effect: a pace has none where nothing is sent."""
+        return tuple(option for option in self.options if self.is_sender or option is not RATE)
+
+    @property
     def can_send(self) -> bool:
         """Whether this version has an adapter for it."""
         return self.name in settings.PROVIDERS

@@ -23,20 +23,20 @@ class ProviderForm(PageForm):
         self.known = known
         config = credentials.masked(known, row.config) if row else {}
         initial = {"is_active": is_active(known.name, row)} | {
-            option.key: _as_text(option, config.get(option.key)) for option in known.options
+            option.key: _as_text(option, config.get(option.key)) for option in known.shown_options
         }
         super().__init__(*args, initial=initial, **kwargs)
         self.fields["is_active"].label = f"{known.label} is active"
-        for option in known.options:
+        for option in known.shown_options:
             self.fields[option.key] = _field(option, is_kept=bool(config.get(option.key)))
 
     @property
     def options(self) -> list[forms.BoundField]:
-        return [self[option.key] for option in self.known.options]
+        return [self[option.key] for option in self.known.shown_options]
 
     def save(self, actor: Actor) -> IntegrationConfig | None:
         """Save, or say at each field what is wrong with it."""
-        given = {option.key: self.cleaned_data[option.key] for option in self.known.options}
+        given = {option.key: self.cleaned_data[option.key] for option in self.known.shown_options}
         try:
             return credentials.save(self.known, config=given, is_active=self.cleaned_data["is_active"], actor=actor)
         except credentials.BadConfig as bad:
