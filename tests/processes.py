@@ -27,6 +27,8 @@ def database_url() -> str:
     parts = connection.settings_dict
     who = f"{parts['USER']}:{parts['PASSWORD']}@" if parts["USER"] else ""
     where = f"{parts['HOST']}:{parts['PORT']}" if parts["PORT"] else parts["HOST"]
+    if where.startswith("/"):  # a socket's folder: the URL's path begins after an empty host
+        where = f"/{where}"
     return f"postgres://{who}{where}/{name}"
 
 
