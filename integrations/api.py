@@ -54,7 +54,7 @@ class TestSerializer(WireSerializer):
 
 
 class IntegrationsView(WireView):
-    @extend_schema(responses={200: IntegrationListSerializer})
+    @extend_schema(operation_id="integrations_list", responses={200: IntegrationListSerializer})
     def get(self, request: Request) -> Response:
         """Every provider, set up or not."""
         rows = {row.provider: row for row in IntegrationConfig.objects.all()}

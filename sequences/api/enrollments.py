@@ -18,7 +18,7 @@ from sequences.api.serializers import (
     EnrollmentDetailSerializer,
     EnrollmentMoveSerializer,
     EnrollmentSerializer,
-    LeadIdsSerializer,
+    ToEnrollSerializer,
 )
 from sequences.enrolling import CannotEnroll
 from sequences.filters import EnrollmentFilters
@@ -46,11 +46,11 @@ class SequenceEnrollmentViewSet(mixins.ListModelMixin, WireGenericViewSet):
     def _sequence(self) -> RetentionSequence:
         return get_object_or_404(RetentionSequence, pk=self.kwargs["id"])
 
-    @extend_schema(request=LeadIdsSerializer, responses={200: EnrolledSerializer})
+    @extend_schema(request=ToEnrollSerializer, responses={200: EnrolledSerializer})
     def enroll(self, request: Request, **kwargs: Any) -> Response:
         """Let leads enter; who is in already or may not be contacted is skipped with the reason."""
         sequence = self._sequence
-        given = LeadIdsSerializer(data=request.data)
+        given = ToEnrollSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         try:
             result = enrolling.enroll(

@@ -191,7 +191,7 @@ class EnrollmentMoveSerializer(WireSerializer):
     status = serializers.ChoiceField(choices=["PAUSED", "ACTIVE", "CANCELLED"])
 
 
-class LeadIdsSerializer(WireSerializer):
+class ToEnrollSerializer(WireSerializer):
     lead_ids = serializers.ListField(
         child=serializers.CharField(max_length=40), allow_empty=False, max_length=MOST_LEADS
     )
