@@ -6,6 +6,7 @@ from typing import Any
 
 from conversions import recording
 from conversions.matching import Clues
+from integrations import inbox
 from integrations.models import InboundEvent
 
 NOBODY = "No lead, attempt or earlier conversion matches; link it to a lead."
@@ -14,6 +15,8 @@ NOBODY = "No lead, attempt or earlier conversion matches; link it to a lead."
 def record_postback(event: InboundEvent, now: datetime) -> str | None:
     """Record what a tracker told; without a lead it is kept all the same, and staff are asked whose it is."""
     facts: dict[str, Any] = event.facts
+    if not facts:
+        raise inbox.Refuse("What it told was erased with its lead.")
     told = recording.Told(
         source=event.provider,
         key=key_of(facts["sub_id"], facts["click_id"], facts["tid"]),
@@ -33,7 +36,12 @@ def record_postback(event: InboundEvent, now: datetime) -> str | None:
         data=event.payload | {"warnings": facts["warnings"]},
     )
     conversion, _is_new = recording.record(told, now)
-    return None if conversion.lead_id else NOBODY
+    if conversion.lead_id is None:
+        return NOBODY
+    # So that the event is found from its lead and attempt, and forgotten with them
+    event.lead_id, event.attempt_id = conversion.lead_id, conversion.contact_attempt_id or ""
+    event.save(update_fields=["lead_id", "attempt_id"])
+    return None
 
 
 def key_of(sub_id: str, click_id: str, tid: str) -> str:

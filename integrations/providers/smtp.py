@@ -23,6 +23,7 @@ from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 
 TOO_LARGE = 552
+UNREACHED, BAD_ADDRESS = "not_handed_over", "invalid_address"  # codes of campaigns' reasons
 ACCEPTED = (250, 251)
 
 
@@ -45,7 +46,8 @@ class Smtp(Provider):
             sender, recipient = self._backend().prep_address(email.from_email), self._backend().prep_address(message.to)
             content = email.message(policy=SMTP_POLICY).as_bytes()
         except ValueError as error:
-            raise NotSent("The e-mail cannot be written as it stands.", permanent=True) from error
+            detail = "The e-mail cannot be written as it stands: no such address, or a character SMTP cannot carry."
+            raise NotSent(detail, reason=BAD_ADDRESS, permanent=True) from error
         connection = self._begin(sender, deadline)
         try:
             self._address(connection, recipient, deadline)
@@ -89,7 +91,7 @@ class Smtp(Provider):
             raise NotSent(_sentence(error), account_wide=True) from error
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise NotSent(_sentence(error)) from error
+            raise NotSent(_sentence(error), reason=UNREACHED) from error
         return cast("smtplib.SMTP", backend.connection)
 
     def _begin(self, sender: str, deadline: float) -> smtplib.SMTP:
@@ -110,7 +112,7 @@ class Smtp(Provider):
             connection.ehlo_or_helo_if_needed()
             code, answer = connection.mail(sender)
         except (OSError, smtplib.SMTPException) as error:
-            raise NotSent(_sentence(error)) from error
+            raise NotSent(_sentence(error), reason=UNREACHED) from error
         if code not in ACCEPTED:
             # It is our own address that is refused, so everybody's messages would be; but not for the size of this one
             ours = code >= 500 and code != TOO_LARGE
@@ -122,9 +124,10 @@ class Smtp(Provider):
             _allow(connection, deadline)
             code, answer = connection.rcpt(recipient)
         except (OSError, smtplib.SMTPException) as error:
-            raise NotSent(_sentence(error)) from error
+            raise NotSent(_sentence(error), reason=UNREACHED) from error
         if code not in ACCEPTED:
-            raise NotSent(f"{code} {_words(answer)}", permanent=code >= 500)
+            reason = BAD_ADDRESS if code >= 500 else UNREACHED
+            raise NotSent(f"{code} {_words(answer)}", reason=reason, permanent=code >= 500)
 
     def _write(self, connection: smtplib.SMTP, content: bytes, deadline: float) -> None:
         _allow(connection, deadline)
@@ -203,7 +206,7 @@ def _allow(connection: smtplib.SMTP, deadline: float) -> None:
     """Let the next exchange last no longer than what is left of the call."""
     left = deadline - clock.monotonic()
     if left <= 0 or connection.sock is None:
-        raise NotSent("The server took too long.")
+        raise NotSent("The server took too long.", reason=UNREACHED)
     connection.sock.settimeout(left)
 
 

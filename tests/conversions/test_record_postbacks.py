@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conversions.models import Conversion
+from integrations import inbox
 from integrations.models import InboundEvent
 from leads.models import Lead
+from retention_center.lib import clock
 from sequences.models import SequenceEnrollment, SequenceStepExecution
 from tests.builders import (
     make_attempt,
@@ -247,6 +249,18 @@ def test_the_same_conversion_may_name_its_lead_later(postback: Postback, lead: L
     postback(status="sale", payout="5", external_id="crm-7")
     assert Conversion.objects.get().lead == lead
     assert status_of(lead) == "CONVERTED"
+
+
+def test_an_event_is_found_from_its_lead_and_forgotten_with_it(postback: Postback) -> None:
+    attempt = make_attempt()
+    postback(sub_id_1=attempt.pk, status="lead")
+    event = InboundEvent.objects.get()
+    assert (event.lead_id, event.attempt_id) == (attempt.lead_id, attempt.pk)
+    InboundEvent.objects.update(facts={}, payload={}, status="REFUSED")
+    event.refresh_from_db()
+    inbox.replay(event, clock.now())
+    event.refresh_from_db()
+    assert event.status == "REFUSED"
 
 
 # Any order, any number of times --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from campaigns.reasons import Reason
 from integrations.providers.base import Message, NotSent, OutcomeUnknown
 from integrations.providers.smtp import Smtp, message_id
 from tests.integrations.smtp_server import Postmaster, only_for_ada, smtp_server
@@ -105,6 +106,7 @@ def test_a_refusal_was_certainly_not_sent(smtp: Smtp, postmaster: Postmaster, to
         smtp.send(message(to=to))
     assert refusal.value.permanent is permanent
     assert not refusal.value.account_wide
+    assert refusal.value.reason in Reason
     assert postmaster.received == []
 
 
