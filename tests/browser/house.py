@@ -8,10 +8,13 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from campaigns.models import ABTest
-from leads import unsubscribe
-from leads.models import ImportJob
+from leads import bulk, unsubscribe
+from leads.importing import start
+from retention_center import audit
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
+from retention_center.models import Job
+from sequences import starts
 from tests import builders
 
 NOT_WALKED = ("admin/", "api/", "auth/callback")  # Django's admin, the API's reference, the Auth Center's way back
@@ -28,7 +31,7 @@ def furnish() -> dict[str, Any]:
         builders.make_script(channel)
     steps = [{"script": script}, {"channel": Channel.SMS}, {"channel": Channel.CALL}]
     sequence = builders.make_sequence(steps, name="Win back")
-    builders.make_sequence(0, name="Draft", status="DRAFT")
+    draft = builders.make_sequence(2, name="Draft", status="DRAFT")
     enrollment = builders.make_enrollment(sequence, lead, current_step=1)
     attempt = builders.make_attempt(lead, campaign=campaign, script=script, message={"subject": "Hi", "text": "Hello"})
     at = clock.now() - timedelta(hours=3)
@@ -40,7 +43,8 @@ def furnish() -> dict[str, Any]:
     builders.make_conversion(source="keitaro", status="lead", standing="pending", sub_id="abc")
     builders.make_integration("sandbox", delivered=1)
     ABTest.objects.create(campaign=campaign, channel=Channel.EMAIL, variant_a="One", variant_b="Two")
-    upload = ImportJob.objects.create(filename="leads.csv", columns=["Email"], mapping={"Email": "email"}, region="US")
+    upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
+    change = Job.objects.create(kind=bulk.KIND, arguments={"action": "stop"}, done=3, total=9)
     return {
         "lead": lead.pk,
         "campaign": campaign.pk,
@@ -50,6 +54,9 @@ def furnish() -> dict[str, Any]:
         "attempt": attempt.pk,
         "conversion": conversion.pk,
         "import": upload.pk,
+        "leads-job": change.pk,
+        "sequence-activation": draft.pk,
+        "sequence-start": starts.STARTS[0].slug,
         "integration": "sandbox",
         "unsubscribe": unsubscribe.url_for(lead.pk, attempt.pk).rpartition("/")[2],
     }
@@ -81,13 +88,14 @@ def _filled_in(pattern: URLPattern, rows: dict[str, Any]) -> Iterator[str]:
     if str(pattern.name).endswith("-html"):  # the inside of a preview's frame
         return
     kind = str(pattern.name).split("-")[0].rstrip("s")
-    if kind in rows and len(wanted) == 1:
-        yield reverse(pattern.name, args=[rows[kind]])
+    value = rows.get(str(pattern.name), rows.get(kind))
+    if value and len(wanted) == 1:
+        yield reverse(pattern.name, args=[value])
 
 
 def _is_page(client: Client, address: str) -> bool:
-    """Not a redirect, a move (405) or a file; nor the piece of a page that htmx asks for. What fails counts."""
+    """Not a redirect, a move (405), what the row is not ready for (409) or a file; nor the piece of a page that htmx asks for. What fails counts."""
     answer = client.get(address)
-    if answer.status_code in {301, 302, 405} or "html" not in answer.headers.get("Content-Type", ""):
+    if answer.status_code in {301, 302, 405, 409} or "html" not in answer.headers.get("Content-Type", ""):
         return False
     return answer.status_code >= 400 or answer.content.lstrip()[:9].lower() == b"<!doctype"

@@ -11,6 +11,7 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from retention_center import static_files
 from retention_center.launcher import Launcher, Part
 
 WORKER_PATIENCE = 60.0  # a slice of an import, or a round of sending, ends well within it
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         port = int(os.environ.get("PORT") or 8000)
         self._require_free(bind, port)
         call_command("migrate", verbosity=0)
-        call_command("collectstatic", verbosity=0, interactive=False)
+        static_files.collect()
         self.stdout.write(f"Retention Center: {settings.PUBLIC_URL}/\n")
         self._say_how_to_sign_in()
         connections.close_all()
