@@ -57,7 +57,9 @@ class Builder:
 
     @cached_property
     def scripts(self) -> dict[str, Script]:
-        """All that may be chosen, and those archived ones that live steps still use."""
+        """All that may be chosen where something is, and those that live steps use, archived ones too."""
+        if self.request.method != "POST" and not self.shown:
+            return {step.script.pk: step.script for step in self.live if step.script}
         usable = Script.objects.filter(archived_at=None).order_by("type", "name").defer("vapi_config")
         found = {script.pk: script for script in usable}
         return found | {step.script.pk: step.script for step in self.live if step.script}

@@ -58,6 +58,7 @@ def _leaves(row: ShownRow, kept: Sequence[ShownRow], lead: Lead | None, now: dat
         return "No contact hour is left for this lead."
     zone = zones_of(lead).main
     told = words.planned(at, now, ZoneInfo(zone))
+    told = told[0].lower() + told[1:] if told.startswith("To") else told  # today, tomorrow
     return f"Entering now, {lead} would get it {told} in {zone.split('/')[-1].replace('_', ' ')}."
 
 

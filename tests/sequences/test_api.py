@@ -78,7 +78,7 @@ def test_the_list_filters_by_status_and_trigger(api):
     assert caller.get(SEQUENCES, {"status": "GONE"}).status_code == 400
 
 
-# Steps -----------------------------------------------------------------------------------------------------------------
+# Steps ----
 
 
 def test_steps_are_replaced_as_a_whole_and_keep_their_keys_by_place(api):
@@ -139,7 +139,7 @@ def test_the_steps_of_an_archived_sequence_stay(api):
     assert "is archived" in answer.json()["detail"]
 
 
-# Moves -----------------------------------------------------------------------------------------------------------------
+# Moves ----
 
 
 def test_activation_needs_a_step_with_a_script(api):
@@ -196,7 +196,7 @@ def test_a_sequence_with_history_is_not_deleted(api):
     assert api("operator").delete(f"{SEQUENCES}/{fresh.pk}").status_code == 204
 
 
-# Enrollments -------------------------------------------------------------------------------------------------------------
+# Enrollments ----
 
 
 def test_enrolling_says_who_was_left_out_and_why(api):
@@ -276,7 +276,7 @@ def test_an_enrollment_is_paused_resumed_and_cancelled(api):
     assert api("viewer").patch(address, {"status": "PAUSED"}).status_code == 403
 
 
-# Figures -----------------------------------------------------------------------------------------------------------------
+# Figures ----
 
 
 def funnel_of(sequence):
@@ -314,7 +314,7 @@ def test_the_funnel_counts_what_became_of_everybody(api):
     assert second["due"] == 0
 
 
-# The timer ---------------------------------------------------------------------------------------------------------------
+# The timer ----
 
 
 def test_the_cron_address_needs_its_token(api, settings):
