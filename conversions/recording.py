@@ -70,7 +70,7 @@ def give_to(conversion: Conversion, match: Match, now: datetime) -> None:
         if old is not None and row.lead_id != old.pk:
             outcome.take_back(old)
         if lead := locked.get(row.lead_id or ""):
-            _follow(row, lead, now)
+            _follow(row, lead, now, was_nobodys=old is None)
     conversion.refresh_from_db()
 
 
@@ -92,7 +92,7 @@ def _record(told: Told, now: datetime) -> tuple[Conversion, bool]:
     was = row.standing
     _change(row, told, now)
     if lead and (is_found or was != row.standing):
-        _follow(row, lead, now)
+        _follow(row, lead, now, was_nobodys=is_found)
     return row, False
 
 
@@ -147,25 +147,27 @@ def _data(told: Told, word: standing.Word) -> dict[str, Any]:
     return data | ({"warnings": warnings} if warnings else {})
 
 
-def _follow(row: Conversion, lead: Lead, now: datetime) -> None:
+def _follow(row: Conversion, lead: Lead, now: datetime, *, was_nobodys: bool = False) -> None:
     """What the row's standing does to its lead; then whatever else came of the same click is the lead's too."""
     if row.standing == Standing.CONFIRMED:
         outcome.convert(lead, now)
     elif row.standing == Standing.REJECTED:
         outcome.take_back(lead)
-    _give_same_click(row, lead, now)
+    found = _give_same_click(row)
+    if any(orphan.standing == Standing.CONFIRMED for orphan in found):
+        outcome.convert(lead, now)
+    if found or was_nobodys:
+        inbox.matched(row.source, "conversion", row.sub_id or row.click_id, lead_id=lead.pk)
 
 
-def _give_same_click(row: Conversion, lead: Lead, now: datetime) -> None:
+def _give_same_click(row: Conversion) -> list[Conversion]:
     if not row.sub_id:
-        return
+        return []
     orphans = Conversion.objects.filter(source=row.source, sub_id=row.sub_id, lead=None).exclude(pk=row.pk)
     found = list(orphans.select_for_update().order_by("pk"))
     for orphan in found:
         _give(orphan, _match_of(row))
-    if any(orphan.standing == Standing.CONFIRMED for orphan in found):
-        outcome.convert(lead, now)
-    inbox.matched(row.source, "conversion", row.sub_id, lead_id=lead.pk)
+    return found
 
 
 def _give(row: Conversion, match: Match) -> None:

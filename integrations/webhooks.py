@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from integrations import inbox, keitaro
-from integrations.models import IntegrationConfig
+from integrations.models import InboundEvent, IntegrationConfig
 from integrations.reading import TooLarge, Unreadable, body_parameters, query_parameters
 from retention_center.api import problems, throttles
 from retention_center.auth.callers import address_of
@@ -78,6 +78,8 @@ def _take_in(parameters: dict[str, Any], facts: dict[str, Any]) -> None:
         provider_ref=facts["sub_id"] or facts["click_id"],
         now=now,
     )
+    if event.status != InboundEvent.Status.WAITING:
+        return  # a copy of one that is settled
     try:
         inbox.apply(event, now)
     except DatabaseError:  # it is stored: the next round takes it up
