@@ -41,7 +41,7 @@ class CampaignForm(VersionedForm):
         choices=DAY_CHOICES, widget=forms.CheckboxSelectMultiple, required=False, help_text="None ticked: every day."
     )
     max_contacts_per_day = forms.IntegerField(label="Contacts a day, at most", required=False)
-    gap_minutes = forms.IntegerField(label="Minutes between two contacts, at least", required=False)
+    gap_minutes = forms.IntegerField(label="Minutes between contacts, at least", required=False)
 
     META = {  # the form's field: its name in meta, and its check
         "contact_hours_start": ("contactHoursStart", rules.check_start),
@@ -56,7 +56,7 @@ class CampaignForm(VersionedForm):
         fields = ("name", "description", "channels", "start_date", "end_date")
         widgets = {"description": forms.Textarea(attrs={"rows": 3}), "start_date": _Moment(), "end_date": _Moment()}
         labels = {"start_date": "Starts", "end_date": "Ends"}
-        help_texts = {"start_date": "In your time zone.", "end_date": "It completes by itself then."}
+        help_texts = {"start_date": "In your time zone.", "end_date": "An active campaign completes by itself then."}
 
     def __init__(self, *args: Any, instance: Campaign | None = None, **kwargs: Any) -> None:
         meta = instance.meta if instance else {}
@@ -123,7 +123,7 @@ class ScriptForm(VersionedForm):
             "content_type": "E-mail only.",
             "content": "A webhook's text is its JSON body.",
             "url": "Webhook only: where the body is posted.",
-            "is_default": "Used where a step or campaign names no script. It takes over from the default there is.",
+            "is_default": "One for each channel: it takes over from the default there is.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -145,7 +145,7 @@ class PolicyForm(VersionedForm):
     """The organisation's contact policy; gap in minutes, holidays one a line."""
 
     contact_days = forms.MultipleChoiceField(choices=DAY_CHOICES, widget=forms.CheckboxSelectMultiple)
-    gap_minutes = forms.IntegerField(label="Minutes between two contacts of a lead, at least", min_value=0)
+    gap_minutes = forms.IntegerField(label="Minutes between contacts, at least", min_value=0)
     holiday_lines = forms.CharField(
         label="Holidays",
         required=False,

@@ -152,6 +152,7 @@ SCHEDULES = {  # name: dotted path, cron
     "tick": ("sequences.tasks.tick", "* * * * *"),
     "housekeeping": ("retention_center.tasks.keep_house", "17 3 * * *"),
     "forgetting": ("leads.tasks.forget", "27 3 * * *"),
+    "campaigns": ("campaigns.tasks.complete_ended_campaigns", "*/5 * * * *"),
 }
 JOBS = {  # kind: the function that does the job
     "import_leads": "leads.importing.run.run_job",
