@@ -94,7 +94,7 @@ def _filled_in(pattern: URLPattern, rows: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_page(client: Client, address: str) -> bool:
-    """Not a redirect, a move (405), what the row is not ready for (409) or a file; nor the piece of a page that htmx asks for. What fails counts."""
+    """Not a redirect, a move (405), a file, a piece for htmx, nor what the row is not ready for (409). Errors count."""
     answer = client.get(address)
     if answer.status_code in {301, 302, 405, 409} or "html" not in answer.headers.get("Content-Type", ""):
         return False
