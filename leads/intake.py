@@ -14,9 +14,11 @@ from leads.models import Lead
 from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib import clock
+from retention_center.lib.bulk import insert_rows
 
 TRIES = 5
 LOOKED_AT_BY_TRIGGERS = ("status", "source", "meta")
+COLUMNS = [field.name for field in Lead._meta.concrete_fields]
 AUDITED = (
     "first_name",
     "last_name",
@@ -109,7 +111,7 @@ def _take_in_once(rows: Sequence[Row], now: datetime, actor: Actor, source: str,
     book.load(rows, lock=True)
     taken = [book.take(row, now=now, source=source, strict=strict) for row in rows]
     _bar_the_suppressed(list(book.new.values()))
-    Lead.objects.bulk_create(book.new.values())
+    insert_rows(Lead, [{name: getattr(lead, name) for name in COLUMNS} for lead in book.new.values()])
     Lead.objects.bulk_create(
         book.changed.values(), update_conflicts=True, unique_fields=["id"], update_fields=list(WRITTEN)
     )
