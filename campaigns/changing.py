@@ -9,6 +9,8 @@ from campaigns.meta import check_channels, check_meta
 from campaigns.models import Campaign
 from retention_center import audit
 
+EARLIEST, LATEST = 2000, 2200  # years
+LONGEST_DESCRIPTION = 10_000
 COLUMNS = ("name", "description", "channels", "meta", "start_date", "end_date")
 
 
@@ -26,8 +28,14 @@ def check(campaign: Campaign) -> None:
             rule(getattr(campaign, column))
         except ValidationError as error:
             wrong[column] = error
+    if len(campaign.description) > LONGEST_DESCRIPTION:
+        wrong["description"] = f"Write at most {LONGEST_DESCRIPTION:,} characters."
     if campaign.start_date and campaign.end_date and campaign.end_date <= campaign.start_date:
         wrong["end_date"] = "The end must be after the start."
+    for column in ("start_date", "end_date"):
+        at = getattr(campaign, column)
+        if at and not EARLIEST <= at.year <= LATEST:
+            wrong[column] = f"Give a year from {EARLIEST} to {LATEST}."
     if wrong:
         raise ValidationError(wrong)
 

@@ -73,6 +73,8 @@ def test_the_status_moves_by_patch_and_other_moves_answer_409_with_the_allowed_o
         ({"name": "x", "meta": {"autoAssign": "yes"}}, "meta", "autoAssign: Say true or false."),
         ({"name": "x", "meta": {"emailSequence": [1]}}, "meta", "emailSequence: List texts"),
         ({"name": "x", "meta": {"vapiConfig": "x"}}, "meta", "vapiConfig: Give an object."),
+        ({"name": "x", "startDate": "0101-01-01T00:00:00Z"}, "startDate", "Give a year from 2000 to 2200."),
+        ({"name": "x", "description": "x" * 10_001}, "description", "at most 10,000 characters"),
         ({"name": "x", "startDate": "2026-05-02T00:00:00Z", "endDate": "2026-05-01T00:00:00Z"}, "endDate", "after"),
     ],
 )
