@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from retention_center import audit, jobs
 from retention_center.admin_site import AuditedAdmin, ReadOnlyAdmin
 from retention_center.auth import keys
-from retention_center.auth.signing_in import MUST_CHANGE
+from retention_center.auth.signing_in import CHANGE_ASKED
 from retention_center.models import ApiKey, AuditEvent, Job, Role, SavedView, User
 
 
@@ -66,7 +66,7 @@ class PersonAdmin(AuditedAdmin):
         password = secrets.token_urlsafe(12)
         with transaction.atomic():
             person.set_password(password)
-            person.preferences[MUST_CHANGE] = True
+            person.preferences[CHANGE_ASKED] = True
             person.save(update_fields=["password", "preferences"])
             audit.record(audit.actor_of(request, via="admin"), "give one-time password", person)
         messages.warning(request, f"One-time password of {person.email}, shown only now: {password}")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 
 from retention_center.auth import signing_in, sso
 from retention_center.auth.people import Refused
@@ -36,8 +35,6 @@ class SignInMiddleware:
             return self.get_response(request)
         if not isinstance(request.user, User):
             return _to(request, signing_in.address_for(request))
-        if signing_in.must_change_password(request.user):
-            return _to(request, reverse("password"))
         return self.get_response(request)
 
 

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from retention_center.models import User
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-MUST_CHANGE = "mustChangePassword"
+CHANGE_ASKED = "changePassword"  # among the preferences: the password was printed or handed over
 LONGEST = 2000
 
 
@@ -44,8 +44,9 @@ def begin_session(request: HttpRequest, user: User) -> None:
     login(request, user, backend=BACKEND)
 
 
-def must_change_password(user: User) -> bool:
-    return bool(user.preferences.get(MUST_CHANGE))
+def should_change_password(user: User) -> bool:
+    """Whether somebody else has seen the password; every page says so until it is changed."""
+    return bool(user.preferences.get(CHANGE_ASKED))
 
 
 def password_changed(user: User, password: str) -> None:
@@ -53,6 +54,6 @@ def password_changed(user: User, password: str) -> None:
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)
         row.set_password(password)
-        row.preferences.pop(MUST_CHANGE, None)
+        row.preferences.pop(CHANGE_ASKED, None)
         row.save(update_fields=["password", "preferences"])
     user.password, user.preferences = row.password, row.preferences

@@ -32,7 +32,7 @@ def login(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and form.user is not None:
         signing_in.begin_session(request, form.user)
-        return redirect(wanted)
+        return redirect("password" if signing_in.should_change_password(form.user) else wanted)
     status = 429 if form.is_throttled else 422 if form.is_bound else 200
     return render(request, "auth/login.html", {"form": form, "next": wanted}, status=status)
 
@@ -100,7 +100,7 @@ def signed_out(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("current", "new", "again")
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    """Choose a new password; after a one-time password this comes before every other page."""
+    """Choose a new password; signing in with one that somebody else knows leads here first."""
     if sso.is_on():
         raise Http404
     if not isinstance(request.user, User):
@@ -112,7 +112,7 @@ def password(request: HttpRequest) -> HttpResponse:
         audit.record(audit.actor_of(request), "change password", request.user)
         messages.success(request, "Your password is changed.")
         return redirect(settings.LOGIN_REDIRECT_URL)
-    is_first = signing_in.must_change_password(request.user)
+    is_first = signing_in.should_change_password(request.user)
     status = 422 if form.is_bound else 200
     return render(request, "auth/password.html", {"form": form, "is_first": is_first}, status=status)
 

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from retention_center.auth.signing_in import MUST_CHANGE
+from retention_center.auth.signing_in import CHANGE_ASKED
 from retention_center.models import AuditEvent, Role, User
 from tests import builders
 
@@ -233,12 +233,15 @@ def test_a_new_password_must_make_sense(as_operator, changes, said):
     assert said in answer.content.decode()
 
 
-def test_with_a_one_time_password_there_is_no_page_but_one(operator, signed_in):
-    User.objects.filter(pk=operator.pk).update(preferences={MUST_CHANGE: True})
-    browser = signed_in(operator)
-    assert browser.get("/leads/")["Location"] == "/auth/password"
-    assert browser.get("/leads/", headers={"HX-Request": "true"})["HX-Redirect"] == "/auth/password"
-    assert b"Choose your own password" in browser.get("/auth/password").content
+def test_a_one_time_password_leads_to_choosing_an_own_one_and_every_page_says_so_until_then(operator, client):
+    User.objects.filter(pk=operator.pk).update(preferences={CHANGE_ASKED: True})
+    answer = client.post("/auth/login", {"email": operator.email, "password": builders.PASSWORD})
+    assert answer["Location"] == "/auth/password"
+    assert b"Choose your own password" in client.get("/leads/").content
+
+    new = "four words in a row"
+    client.post("/auth/password", {"current": builders.PASSWORD, "new": new, "again": new})
+    assert b"Choose your own password" not in client.get("/leads/").content
 
 
 def test_pages_learn_when_the_session_ends(as_viewer):

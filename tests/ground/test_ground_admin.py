@@ -41,7 +41,7 @@ def test_a_new_person_gets_a_one_time_password_shown_once(as_admin):
     password = re.search(r"shown only now: ([\w-]+)", answer.content.decode())[1]
     person = User.objects.get(email="new@example.com")
     assert person.check_password(password)
-    assert person.preferences == {"mustChangePassword": True}
+    assert person.preferences == {"changePassword": True}
     stored = str([*AuditEvent.objects.values_list("after", "before")])
     assert password not in stored
     assert "pbkdf2" not in stored
