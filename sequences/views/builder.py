@@ -23,6 +23,7 @@ from sequences import changing, stats, trigger_config
 from sequences.api.serializers import LONGEST_DELAY
 from sequences.building import RULES, UNITS, Draft
 from sequences.changing import CannotChange
+from sequences.checking import draft_checks
 from sequences.impact import Impact, impact_of
 from sequences.models import RetentionSequence, SequenceStep
 from sequences.publishing import InvalidSteps
@@ -48,6 +49,7 @@ class Builder:
         self.sequence = sequence
         self.now = clock.now()
         self.notices: list[tuple[str, str]] = []  # (tone, sentence)
+        self.focus = ""  # the uid of the step whose control takes the focus when the page comes back
         self.live: list[SequenceStep] = list(sequence.live_steps().select_related("script"))
         self.draft = Draft.posted(request.POST) if request.method == "POST" else Draft.of_steps(self.live)
         self.shown = request.POST.get("shown", "")[:9]
@@ -86,6 +88,7 @@ class Builder:
             self.shown = uid[:9]
         elif button not in {"refresh", "lead"}:
             self.shown = self.draft.press(button, uid[:9], {step.key for step in self.live})
+            self.focus = self.shown if self.draft.row(self.shown) else "add-last"
         return self.show()
 
     def _publish(self) -> HttpResponse:
@@ -147,6 +150,8 @@ class Builder:
             "is_changed": self.is_changed,
             "next_version": self.sequence.version + 1,
             "impact": self.impact,
+            "checks": draft_checks(self.draft) if self.is_changed else [],
+            "focus": self.focus,
             "notices": self.notices,
             "banner": trigger_config.sentence(self.sequence),
             "matching": previews.matching(self.sequence, self.now),
