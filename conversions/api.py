@@ -20,6 +20,7 @@ from leads.models import Lead
 from retention_center.api.serializers import WireModelSerializer, WireSerializer
 from retention_center.api.views import WireReadOnlyViewSet
 from retention_center.lib import clock
+from retention_center.lib.channels import Channel
 from retention_center.lib.models import ID_LENGTH
 
 Standing = Conversion.Standing
@@ -32,6 +33,7 @@ class ConversionSerializer(WireModelSerializer):
     lead_id = serializers.CharField(read_only=True, allow_null=True)
     campaign_id = serializers.CharField(read_only=True, allow_null=True)
     contact_attempt_id = serializers.CharField(read_only=True, allow_null=True)
+    channel = serializers.ChoiceField(choices=[*Channel.choices, ("", "Not known")], read_only=True)
     external_ref = serializers.SerializerMethodField()
 
     class Meta:

@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conversions import recording
 from conversions.models import Conversion
 from integrations import inbox
 from integrations.models import InboundEvent
@@ -142,6 +145,17 @@ def test_what_arrives_for_a_known_conversion(
     assert (row.standing, row.status, row.revenue) == (standing, status, Decimal(amount))
     assert status_of(lead) == lead_status
     assert Conversion.objects.count() == 1
+
+
+def test_of_two_amounts_the_later_received_counts_even_if_it_is_applied_first(tell: Postback, lead: Lead) -> None:
+    row = tell("sale 5")
+    told = recording.Told(row.source, row.dedupe_key, "sale", Decimal(7), clock.now() - timedelta(minutes=5), "USD")
+    recording.record(told, clock.now())
+    row.refresh_from_db()
+    assert row.revenue == 5
+    recording.record(replace(told, received_at=clock.now()), clock.now())
+    row.refresh_from_db()
+    assert row.revenue == 7
 
 
 def test_the_old_amount_is_kept_in_the_history(tell: Postback) -> None:

@@ -3,12 +3,17 @@
 from datetime import datetime
 
 from integrations import inbox
-from integrations.models import InboundEvent
+from integrations.models import InboundEvent, IntegrationConfig
 from tests.builders import make_integration
 
 
 def leave_a_mark(event: InboundEvent, now: datetime) -> None:
     make_integration("webhook", marks=event.pk, at=now.isoformat())
+
+
+def leave_a_mark_once(event: InboundEvent, _now: datetime) -> None:
+    """Fails when it is run a second time."""
+    IntegrationConfig.objects.create(provider="webhook", type="webhook", config={"marks": event.pk})
 
 
 def stumble(_event: InboundEvent, _now: datetime) -> None:

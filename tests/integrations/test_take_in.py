@@ -76,6 +76,27 @@ def test_an_event_is_applied_by_its_handlers_once(handlers: Any, now: datetime) 
     assert not was_marked()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_who_apply_one_event_at_once_act_once(handlers: Any, now: datetime) -> None:
+    handlers("leave_a_mark_once")
+    event, gate, settled = receive(), threading.Barrier(4), []
+
+    def act() -> None:
+        try:
+            gate.wait()
+            settled.append(inbox.apply(InboundEvent.objects.get(pk=event.pk), now))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=act) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(settled) == [False, False, False, True]
+    assert InboundEvent.objects.get().status == "APPLIED"
+
+
 @pytest.mark.parametrize(
     ("last", "status", "reason"),
     [
