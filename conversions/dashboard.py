@@ -121,6 +121,10 @@ class Today:
     def shown_reasons(self) -> list[Cause]:
         return self.reasons[:REASONS_SHOWN]
 
+    @property
+    def hidden_reasons(self) -> int:
+        return max(len(self.reasons) - REASONS_SHOWN, 0)
+
     # Replies -------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -75,8 +75,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         **report_telling.charts(figures, period),
         "choices": _presets(period, today),
         "problem": problem,
-        "date_from": asked["dateFrom"] if problem else period.first.isoformat(),
-        "date_to": asked["dateTo"] if problem else period.last.isoformat(),
+        "date_from": _kept(asked["dateFrom"]) if problem else period.first.isoformat(),
+        "date_to": _kept(asked["dateTo"]) if problem else period.last.isoformat(),
     }
     return render(request, "reports/overview.html", context, status=422 if problem else 200)
 
@@ -118,3 +118,11 @@ def _presets(period: Period, today: date) -> list[dict[str, Any]]:
         {"label": f"{days} days", "href": f"?dateFrom={one.first}&dateTo={one.last}", "is_current": one == period}
         for days, one in usual
     ]
+
+
+def _kept(text: str) -> str:
+    """What was asked for, as far as a date field can show it."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""

@@ -56,7 +56,10 @@ class Frame:
     @property
     def light_url(self) -> str:
         """Where the processor light leads: what is overdue, else today's page."""
-        return navigation.address("attempts-due") or navigation.address("dashboard") or "/"
+        steps = navigation.address("steps")
+        if steps and self.light and self.light.overdue:
+            return f"{steps}?state=overdue"
+        return navigation.address("dashboard") or "/"
 
     @property
     def zone(self) -> str:

@@ -87,6 +87,12 @@ def test_opt_outs_are_kept_by_address_and_money_counts_only_when_confirmed(count
     assert Conversion.objects.confirmed().exists()
 
 
+def test_after_it_the_first_admin_can_still_be_made(counts):
+    told = StringIO()
+    call_command("first_admin", stdout=told)
+    assert "one-time password" in told.getvalue()
+
+
 def test_a_database_with_leads_is_left_alone(counts):
     with pytest.raises(CommandError, match="already holds leads"):
         call_command("make_demo", leads=10)
