@@ -20,6 +20,8 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "IMPORTED": [settings.IMPORTED],
         "REASON_SENTENCE": [settings.REASON_SENTENCE],
         "CONTACT_CHECKS": [settings.CONTACT_CHECKS],
+        "OVERDUE": [settings.OVERDUE],
+        "STOPPED": [settings.STOPPED],
         "TIMELINES": settings.TIMELINES,
         "LEAD_ACTIONS": [path for paths in settings.LEAD_ACTIONS.values() for path in paths],
         "SEARCHES": settings.SEARCHES,

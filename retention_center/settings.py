@@ -144,6 +144,7 @@ Q_CLUSTER = {
     "catch_up": False,
     "save_limit": 50,
     "poll": 1,
+    "guard_cycle": 2,  # seconds between the cluster's own notes in the cache; its default is one every half second
     "bulk": 1,
     "label": "Queue",
     **({"redis": BROKER_URL} if BROKER_URL else {"orm": "default"}),
