@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from campaigns.models import Campaign, CampaignLead, ContactAttempt, Script
-from campaigns.reasons import Reason
+from campaigns.reasons import Effect, Reason
 from leads.filters import finding
 from leads.models import Lead
 from retention_center.api.filters import (
@@ -28,6 +28,14 @@ def provider_choices() -> list[tuple[str, str]]:
     return [(name, name) for name in settings.PROVIDERS]
 
 
+def reason_choices() -> list[tuple[str, str]]:
+    return [(one.value, one.sentence) for one in Reason]
+
+
+def ending_choices() -> list[tuple[str, str]]:
+    return [(one.value, one.sentence) for one in Reason if one.effect == Effect.STOP]
+
+
 def source_choices() -> list[tuple[str, str]]:
     sources = Lead.objects.present().order_by("source").values_list("source", flat=True).distinct()
     return [(source, source) for source in sources[:100]]
@@ -47,7 +55,7 @@ class CampaignFilters(WireFilterSet):
 class CampaignLeadFilters(WireFilterSet):
     search_fields = ("lead__first_name", "lead__last_name", "lead__email", "lead__phone")
     status = ChoicesFilter(choices=CampaignLead.Status.choices, label="Status")
-    reason = ChoicesFilter(choices=[(one.value, one.sentence) for one in Reason], label="Reason")
+    reason = WordsFilter("reason", label="Reason")
 
     class Meta:
         model = CampaignLead
@@ -76,7 +84,7 @@ class AttemptFilters(WireFilterSet):
     lead_id = WordsFilter("lead_id", label="Lead")
     script_id = WordsFilter("script_id", label="Script")
     provider = WordsFilter("provider", label="Provider")
-    reason = ChoicesFilter(choices=[(one.value, one.sentence) for one in Reason], label="Reason")
+    reason = WordsFilter("reason", label="Reason")
     date_from = FromFilter("started_at", label="From")
     date_to = ToFilter("started_at", label="To")
 

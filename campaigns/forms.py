@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from campaigns import meta as rules
+from campaigns import scripting
 from campaigns.models import Campaign, ContactPolicy, Script
 from campaigns.wording import NAMES
 from retention_center.lib.channels import Channel
@@ -131,6 +132,19 @@ class ScriptForm(VersionedForm):
         self.fields["type"].choices = Channel.choices  # type: ignore[attr-defined]
         self.fields["campaign"].empty_label = "Any campaign"  # type: ignore[attr-defined]
         self.fields["content"].required = True
+
+    def clean(self) -> dict[str, Any]:
+        """Everything that is wrong is said at once; saving checks again."""
+        cleaned = super().clean() or {}
+        if "type" not in cleaned:
+            return cleaned
+        given = {name: value for name, value in cleaned.items() if name != "version"}
+        try:
+            scripting.check(Script(**given))
+        except ValidationError as error:
+            unsaid = {name: said for name, said in error.error_dict.items() if name not in self.errors}
+            take_errors(self, ValidationError(unsaid))
+        return cleaned
 
     def validate_constraints(self) -> None:
         """One default per channel is no error here: saving takes it from the former."""

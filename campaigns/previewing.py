@@ -59,7 +59,10 @@ class Preview:
 
 
 def preview(script: Script, lead: Lead | None = None, campaign: Campaign | None = None) -> Preview:
-    """Fill the script in for the lead, or for a made-up one; its unsubscribe link leads nowhere."""
+    """Fill the script in for the lead, or for a made-up one; its unsubscribe link leads nowhere.
+
+    As in a real message, ``trackingUrl`` is blank while nothing tracks.
+    """
     said = problems(script.content, channel=script.type, content_type=script.content_type)
     said += [f"Subject: {problem}" for problem in problems(script.subject)]
     names = sorted(placeholders(script.content) | placeholders(script.subject))
@@ -68,7 +71,6 @@ def preview(script: Script, lead: Lead | None = None, campaign: Campaign | None 
         campaign=campaign or script.campaign,
         sequence_name="Your sequence",
         unsubscribe_url=f"{settings.PUBLIC_URL}/u/preview",
-        tracking_url=f"{settings.PUBLIC_URL}/",
     )
     empty: list[str] = []
     try:

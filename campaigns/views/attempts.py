@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from campaigns import wording
-from campaigns.filters import AttemptFilters, campaign_choices, provider_choices
+from campaigns.filters import AttemptFilters, campaign_choices, provider_choices, reason_choices
 from campaigns.models import ContactAttempt, Script
 from campaigns.outcomes import outcome
 from campaigns.reasons import sentence_of
@@ -34,7 +34,7 @@ class AttemptList(ListPage):
 
     name, title, one, many = "attempts", "Attempts", "attempt", "attempts"
     filterset_class = AttemptFilters
-    filter_choices = {"campaignId": campaign_choices, "provider": provider_choices}
+    filter_choices = {"campaignId": campaign_choices, "provider": provider_choices, "reason": reason_choices}
     cells = "attempts/_cells.html"
     columns = (
         Column("lead", "Lead", value=lambda row: str(row.lead or "erased lead"), place="lead"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from campaigns import assigning
-from campaigns.filters import CampaignLeadFilters, source_choices
+from campaigns.filters import CampaignLeadFilters, ending_choices, source_choices
 from campaigns.models import Campaign, CampaignLead
 from campaigns.views.campaigns import tabs
 from leads.filters import LeadFilter
@@ -56,11 +56,12 @@ class CampaignLeads(_OfCampaign):
 
     name, title, one, many = "campaign-leads", "Leads", "lead", "leads"
     filterset_class = CampaignLeadFilters
+    filter_choices = {"reason": ending_choices}
     cells = "campaigns/_lead_cells.html"
     columns = (
         Column("lead", "Lead", sort=("lead__last_name", "lead__first_name"), value=str, place="lead"),
         Column("status", "In the campaign", sort="status", place="state"),
-        Column("lead_status", "Lead", sort="lead__status", value=lambda row: row.lead.status),
+        Column("lead_status", "Lead's status", sort="lead__status", value=lambda row: row.lead.status),
         Column("reason", "Why it ended", sort="reason", place="reason"),
         Column("assigned", "Assigned", sort="assigned_at", value=lambda row: row.assigned_at),
         Column("completed", "Ended", sort="completed_at", value=lambda row: row.completed_at, is_extra=True),

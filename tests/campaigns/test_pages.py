@@ -315,3 +315,18 @@ def test_stopping_asks_once_acts_and_comes_back(as_operator, as_viewer):
     done = as_operator.post("/sending/resume/", {"next": "//evil.example", "confirmed": "1"})
     assert (done.url, bool(sending.standing())) == ("/", False)
     assert as_viewer.post("/sending/pause/", {"confirmed": "1"}).status_code == 403
+
+
+def test_everything_wrong_with_a_script_is_said_at_once(as_operator):
+    form = {"name": "", "type": "WEBHOOK", "content": "{", "content_type": "text", "subject": "{{ nobody }}"}
+    page = as_operator.post("/scripts/new/", form).content.decode()
+    for field in ("name", "content", "subject", "url"):
+        assert f'id="id_{field}_error"' in page
+    assert "4 things need another look" in page
+
+
+def test_a_script_of_no_known_channel_is_only_told_about_its_channel(as_operator):
+    form = {"name": "x", "type": "FAX", "content": "{{ nobody }}", "content_type": "text", "provider": "smtp"}
+    answer = as_operator.post("/scripts/new/", form)
+    assert answer.status_code == 422
+    assert 'id="id_type_error"' in answer.content.decode()
