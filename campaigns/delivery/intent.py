@@ -13,6 +13,7 @@ from campaigns.models import ContactAttempt
 from campaigns.policy import Decision, Facts, snapshot
 from campaigns.reasons import Reason
 from integrations.providers.base import Message
+from integrations.providers.registry import ActiveProviders
 from leads.unsubscribe import url_for
 from retention_center.lib import ids
 from retention_center.lib.bulk import insert_rows
@@ -29,14 +30,14 @@ def lease_and_deadline(real_now: datetime) -> tuple[datetime, datetime]:
 
 
 def prepare(
-    judged: Sequence[Judged], origin: str, now: datetime
+    judged: Sequence[Judged], origin: str, providers: ActiveProviders, now: datetime
 ) -> tuple[list[Prepared], list[tuple[WorkItem, Decision]]]:
     """Render each message: intents not yet saved, and those whose script cannot be sent to this lead."""
     prepared: list[Prepared] = []
     refused: list[tuple[WorkItem, Decision]] = []
     for item, facts in judged:
         try:
-            message = _message(item, facts)
+            message = _message(item, facts, providers)
         except rendering.EmptyPlaceholder:
             refused.append((item, Decision(Reason.EMPTY_PLACEHOLDER)))
         except rendering.BadTemplate:
@@ -53,7 +54,7 @@ def save(rows: Sequence[dict[str, Any]], real_now: datetime) -> None:
     insert_rows(ContactAttempt, [row | {"recorded_at": real_now, "deadline_at": deadline_at} for row in rows])
 
 
-def _message(item: WorkItem, facts: Facts) -> Message:
+def _message(item: WorkItem, facts: Facts, providers: ActiveProviders) -> Message:
     script = item.script
     if script is None:
         raise rendering.BadTemplate("There is no script.")  # the policy has skipped such items already
@@ -64,7 +65,7 @@ def _message(item: WorkItem, facts: Facts) -> Message:
         campaign=item.campaign,
         sequence_name=item.sequence_name,
         unsubscribe_url=unsubscribe_url,
-        tracking_url="",
+        tracking_url=providers.tracking_url(attempt_id, item.lead.pk),
     )
     rendered = rendering.render(script, context)
     return Message(

@@ -62,7 +62,7 @@ def _claim_and_intend(
     judged = [(item, facts_of(item, around)) for item in items]
     decided = [(item, facts, policy.decide(facts, now)) for item, facts in judged]
     to_send, beyond_pace = _within_pace([(item, facts) for item, facts, decision in decided if decision.sends], around)
-    prepared, unrenderable = intents.prepare(to_send, source.origin, now)
+    prepared, unrenderable = intents.prepare(to_send, source.origin, around.providers, now)
     put_off: list = [(item, decision) for item, _facts, decision in decided if not decision.sends]
     report = source.put_off([*put_off, *unrenderable], now)
     report.due = len(items) - beyond_pace

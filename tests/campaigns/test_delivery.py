@@ -67,6 +67,20 @@ def test_the_message_carries_what_the_script_says(entered, now):
     assert attempt.message["text"] == message.text
 
 
+def test_a_tracked_link_leads_back_to_its_attempt(entered, now):
+    IntegrationConfig.objects.create(
+        provider="keitaro", type="tracking", is_active=True, config={"trackerUrl": "https://go.example.com/win"}
+    )
+    script = entered.live_steps()[0].script
+    script.content = "Come back: {{ trackingUrl }}"
+    script.save()
+    processor.run(now)
+
+    attempt = ContactAttempt.objects.get()
+    link = f"https://go.example.com/win?sub_id_1={attempt.pk}&external_id={attempt.lead_id}"
+    assert link in attempt.message["text"]
+
+
 def test_a_refused_message_is_tried_again_after_an_hour(entered, now):
     answers(raises(NotSent("Try later.")))
     counts = processor.run(now)
