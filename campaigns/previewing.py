@@ -18,6 +18,7 @@ from campaigns.rendering import (
     render,
     sms_size,
 )
+from integrations.providers.registry import ActiveProviders
 from leads.models import Lead
 from retention_center.lib.channels import Channel
 
@@ -61,7 +62,7 @@ class Preview:
 def preview(script: Script, lead: Lead | None = None, campaign: Campaign | None = None) -> Preview:
     """Fill the script in for the lead, or for a made-up one; its unsubscribe link leads nowhere.
 
-    As in a real message, ``trackingUrl`` is blank while nothing tracks.
+    As in a real message, ``trackingUrl`` is blank while no tracker is set up; one query asks for it.
     """
     said = problems(script.content, channel=script.type, content_type=script.content_type)
     said += [f"Subject: {problem}" for problem in problems(script.subject)]
@@ -71,6 +72,7 @@ def preview(script: Script, lead: Lead | None = None, campaign: Campaign | None 
         campaign=campaign or script.campaign,
         sequence_name="Your sequence",
         unsubscribe_url=f"{settings.PUBLIC_URL}/u/preview",
+        tracking_url=ActiveProviders.load().tracking_url("preview", (lead or SAMPLE).pk),
     )
     empty: list[str] = []
     try:

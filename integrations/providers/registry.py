@@ -57,9 +57,8 @@ class ActiveProviders:
     def load(cls) -> Self:
         """One query."""
         rows = {row.provider: row for row in IntegrationConfig.objects.all()}
-        return cls(
-            {name: _config(name, rows.get(name)) for name in settings.PROVIDERS if is_active(name, rows.get(name))}
-        )
+        active = {name: _config(name, rows.get(name)) for name in settings.PROVIDERS if is_active(name, rows.get(name))}
+        return cls(active, _tracker(rows.get("keitaro")))
 
     def choose(self, channel: str, preferred: str = "") -> str | None:
         """Who sends on the channel: the script's own provider if it names one, else the first; None holds the step."""
