@@ -1,10 +1,12 @@
 """Spans of whole days in one zone, and the span of the same length before."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 LONGEST_DAYS = 366
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # no weeks, no ordinal days, which Python would read too
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 
 
@@ -84,7 +86,7 @@ def _day(field: str, text: str) -> date | None:
     if not text.strip():
         return None
     try:
-        day = date.fromisoformat(text.strip()) if len(text.strip()) == 10 else None
+        day = date.fromisoformat(text.strip()) if _DAY.fullmatch(text.strip()) else None
     except ValueError:
         day = None
     if day is None or not EARLIEST <= day <= LATEST:

@@ -28,9 +28,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """What staff need to know first, and what is missing where nothing was ever sent."""
     today = _today(request)
     if today.is_quiet and setup.is_fresh():
-        found = setup.needs()
-        missing = [need for need in found if not need.is_there]
-        return render(request, "dashboard/fresh.html", {"today": today, "needs": found, "missing": missing})
+        return _fresh(request)
     context = telling.strip(today) | {
         "choices": [
             {"label": f"{days} days", "href": f"?days={days}", "is_current": days == today.days} for days in CHOICES
@@ -103,6 +101,14 @@ def reply_handled(request: HttpRequest, pk: str) -> HttpResponse:
     else:
         messages.info(request, "That reply was dealt with already.")
     return redirect("replies")
+
+
+def _fresh(request: HttpRequest) -> HttpResponse:
+    """Nothing was ever sent: what it takes, and to whom it falls."""
+    found = setup.needs()
+    missing = [need for need in found if not need.is_there]
+    mine = [need for need in missing if request.user.may(need.role)]  # type: ignore[union-attr]
+    return render(request, "dashboard/fresh.html", {"needs": found, "missing": missing, "mine": mine})
 
 
 def _today(request: HttpRequest) -> Today:

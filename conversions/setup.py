@@ -5,19 +5,21 @@ from dataclasses import dataclass
 from campaigns.models import ContactAttempt, Script
 from integrations.providers.registry import ActiveProviders
 from leads.models import Lead
+from retention_center.models import Role
 from retention_center.pages.navigation import address
 from sequences.models import RetentionSequence
 
 
 @dataclass(frozen=True)
 class Need:
-    """One thing to have: its name, what it is for, whether it is there, and where to make it."""
+    """One thing to have: its name, what it is for, whether it is there, and where who may makes it."""
 
     name: str
     why: str
     is_there: bool
     verb: str
     href: str
+    role: Role = Role.OPERATOR
 
 
 def needs() -> list[Need]:
@@ -30,6 +32,7 @@ def needs() -> list[Need]:
             bool(ActiveProviders.load().configs),
             "Set up a provider",
             address("integrations"),
+            Role.ADMIN,
         ),
         Need(
             "Leads",

@@ -59,7 +59,7 @@ def figures(today: Today) -> list[dict[str, Any]]:
             "Failed since yesterday",
             failed,
             door("attempts", status=FAILURES, **since),
-            f"of {words.plural(tried, 'attempt')}, {words.percent(failed, tried)}" if tried else "of no attempts",
+            _share(failed, tried),
         ),
         figure(
             "Replies waiting",
@@ -98,3 +98,9 @@ def reason_rows(causes: Iterable[Cause], since: datetime, until: datetime) -> li
         shape, tone = shape_of(cause)
         rows.append({"cause": cause, "href": href, "move": move, "where": where, "shape": shape, "tone": tone})
     return rows
+
+
+def _share(part: int, attempts: int) -> str:
+    """ "of 924 attempts, 2.5 %"; of too few nothing is judged."""
+    judged = words.percent(part, attempts) if attempts >= words.TOO_FEW else "too few to judge"
+    return f"of {words.plural(attempts, 'attempt')}, {judged}" if attempts else "of no attempts"

@@ -12,8 +12,9 @@ from conversions.demo import content as plans
 from conversions.demo import finish, money, staff
 from conversions.demo.chance import SEED, Dice, working_moment
 from conversions.demo.content import Content
-from conversions.demo.history import Rows, Story
+from conversions.demo.history import Story
 from conversions.demo.people import Person, invite
+from conversions.demo.rows import Rows
 from leads.models import Lead
 from sequences.models import RetentionSequence
 

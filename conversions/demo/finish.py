@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from campaigns.models import ContactAttempt
 from campaigns.reasons import Reason
 from conversions.demo.chance import Dice
-from conversions.demo.history import Rows
+from conversions.demo.rows import Execution, Rows
 from leads.models import Lead
-from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
+from sequences.models import RetentionSequence, SequenceEnrollment
 
 UNKNOWN_COUNT, IN_PROGRESS_SHARE, PAUSED_SHARE = 3, 0.05, 0.03
-Execution = SequenceStepExecution
 
 
 def touch_up(rng: Dice, rows: Rows, now: datetime) -> None:

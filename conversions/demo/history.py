@@ -6,7 +6,6 @@ opt-out, and every open enrollment has exactly one open step.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -19,44 +18,15 @@ from conversions.demo import outcomes
 from conversions.demo.chance import Dice, into_window, made_id, tomorrow
 from conversions.demo.contacts import Contacts
 from conversions.demo.people import Person
+from conversions.demo.rows import Enrollment, Execution, Rows, Run
 from conversions.models import Conversion
-from leads.models import Lead
 from retention_center.lib.channels import Channel
 from sequences import timing
-from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.models import RetentionSequence, SequenceStep
 
 SMTP_OFF = timedelta(days=2)  # how long ago the provider was switched off that one script insists on
 LATE_SHARE = 0.1  # of the steps planned in a bad night some days ago: they wait for staff
 LEASE = timedelta(minutes=5)
-Execution = SequenceStepExecution
-Enrollment = SequenceEnrollment
-
-
-@dataclass
-class Rows:
-    """Everything the stories leave behind, unsaved, in the order in which it may be inserted."""
-
-    enrollments: list[Enrollment] = field(default_factory=list)
-    campaign_leads: list[CampaignLead] = field(default_factory=list)
-    attempts: list[ContactAttempt] = field(default_factory=list)
-    executions: list[Execution] = field(default_factory=list)
-    purchases: list[tuple[ContactAttempt, datetime, Conversion.Standing]] = field(default_factory=list)
-    opt_outs: list[tuple[Lead, str, datetime]] = field(default_factory=list)
-
-
-@dataclass
-class Run:
-    """A lead's way through one sequence: its rows, and which step stands open."""
-
-    enrollment: Enrollment
-    sequence: RetentionSequence
-    steps: list[tuple[SequenceStep, Script]]
-    stops_at: datetime | None  # when the sequence was paused or archived
-    open: Execution | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self.enrollment.status not in Enrollment.OPEN
 
 
 class Story:

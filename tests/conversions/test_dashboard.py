@@ -156,6 +156,14 @@ def test_a_fresh_installation_says_what_is_missing_and_where_to_make_it(as_opera
     assert "Everything is there" in as_operator.get("/").content.decode()
 
 
+def test_who_may_not_make_it_is_told_whom_to_ask(as_viewer, as_operator):
+    seen = as_viewer.get("/").content.decode()
+    assert "Ask an admin" in seen
+    assert "Ask an operator" in seen
+    assert "Import leads" not in seen
+    assert "Import leads" in as_operator.get("/").content.decode()
+
+
 @pytest.mark.parametrize("days", ["7", "14", "30", "9", "x", ""])
 def test_any_period_asked_for_is_answered(as_viewer, busy, days):
     assert as_viewer.get("/", {"days": days}).status_code == 200
