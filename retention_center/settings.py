@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "retention_center.pages.middleware.PersonMiddleware",
+    "retention_center.pages.storable.StorableMiddleware",
 ]
 ROOT_URLCONF = "retention_center.urls"
 WSGI_APPLICATION = "retention_center.wsgi.application"
@@ -200,6 +201,13 @@ LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can
 }
 OVERDUE = "sequences.processor.count_overdue"  # for the processor light
 STOPPED = "campaigns.sending.standing"  # for the button beside it: what is stopped now
+INVARIANTS = [  # each app's checks for `manage.py doctor`
+    "leads.invariants.CHECKS",
+    "integrations.invariants.CHECKS",
+    "campaigns.invariants.CHECKS",
+    "sequences.invariants.CHECKS",
+    "conversions.invariants.CHECKS",
+]
 SEARCHES = [
     "leads.search.find",
     "campaigns.search.find",
