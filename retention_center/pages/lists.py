@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.views import View
 from django_filters import FilterSet
 
+from retention_center.api.text import is_storable
 from retention_center.auth.roles import require
 from retention_center.models import Role, User
 from retention_center.pages import exports
@@ -91,7 +92,7 @@ class ListPage(View):
         page.setup(request, **kwargs)
         page.params = QueryDict(request.POST.get("query", "") if everything else "")
         rows = page.filtered
-        ids = [] if everything else request.POST.getlist("ids")
+        ids = [] if everything else [one for one in request.POST.getlist("ids") if is_storable(one)]
         rows = rows if everything else rows.filter(pk__in=ids)
         return Selection(rows, rows.count(), ids, page.params.urlencode(), everything)
 
