@@ -46,21 +46,18 @@ def condition(state: str, now: datetime) -> Q:
             return Q(status__in=SequenceStepExecution.OPEN)
         case "held":
             return Q(status=STATUS.SCHEDULED) & ~Q(held_reason="")
-    return Q(pk__in=last_before_conversion().values("pk"))
+    return _converted()
 
 
-def last_before_conversion() -> QuerySet[SequenceStepExecution]:
-    """The step each converted run sent last: the one its conversion is counted for."""
+def _converted() -> Q:
+    """The step a converted run sent last is the one its conversion is counted for."""
     later = SequenceStepExecution.objects.filter(
         enrollment=OuterRef("enrollment"),
         run_no=OuterRef("run_no"),
         status__in=ACCEPTED,
         executed_at__gt=OuterRef("executed_at"),
     )
-    converted = SequenceStepExecution.objects.filter(
-        enrollment__status=SequenceEnrollment.Status.CONVERTED, status__in=ACCEPTED
-    )
-    return converted.filter(~Exists(later))
+    return Q(enrollment__status=SequenceEnrollment.Status.CONVERTED, status__in=ACCEPTED) & ~Exists(later)
 
 
 def in_states(

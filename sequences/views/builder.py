@@ -87,8 +87,9 @@ class Builder:
         if button == "show":
             self.shown = uid[:9]
         elif button not in {"refresh", "lead"}:
-            self.shown = self.draft.press(button, uid[:9], {step.key for step in self.live})
-            self.focus = self.shown if self.draft.row(self.shown) else "add-last"
+            pressed = self.draft.press(button, uid[:9], {step.key for step in self.live})
+            self.shown = pressed if button in {"add", "copy"} else self.shown
+            self.focus = pressed if self.draft.row(pressed) else "add-last"
         return self.show()
 
     def _publish(self) -> HttpResponse:

@@ -92,7 +92,8 @@ def what_it_needs() -> list[dict[str, Any]]:
     providers = ActiveProviders.load()
     for channel in (Channel.EMAIL, Channel.SMS, Channel.CALL):
         name = providers.choose(channel)
-        missing = f"No provider is set up, so {channel.label} steps would wait"
+        word = channel.label if channel == Channel.SMS else channel.label.lower()
+        missing = f"No provider is set up, so {word} steps would wait"
         rows.append(_need(str(channel.label), bool(name), f"Goes out by {name}", missing, "integrations"))
     return rows
 

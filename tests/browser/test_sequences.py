@@ -52,6 +52,8 @@ def test_a_step_is_inserted_edited_and_removed_on_one_page(sit_down, operator, s
     expect(page.get_by_text("changed", exact=True)).to_have_count(0)
     expect(page.locator("#step-n1 .step-head strong")).to_have_text("Short one")
     page.get_by_label("Wait").fill("3")
+    page.keyboard.press("Tab")
+    expect(page.locator("#step-n1 .delay")).to_contain_text("3 days later")
     page.get_by_label("Counted in").select_option("HOURS")
     expect(page.locator("#step-n1 .delay")).to_contain_text("3 hours later")
     page.locator("#menu-s3").click()

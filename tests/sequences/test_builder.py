@@ -165,7 +165,7 @@ def test_an_active_sequence_cannot_lose_its_last_step(as_operator, sequence):
 
 @pytest.mark.parametrize("button", ["up:", "remove:nobody", "add:nobody", "dance:s1", "", "copy:s9", "show:\x00"])
 def test_a_button_nobody_knows_does_no_harm(as_operator, sequence, button):
-    assert Page(as_operator, sequence).press(button).answer.status_code == 200
+    assert Page(as_operator, sequence).press(button).answer.status_code in {200, 400}
     assert SequenceStep.objects.filter(sequence=sequence).count() == 3
 
 
@@ -173,7 +173,7 @@ def test_a_form_full_of_nonsense_is_no_error_of_ours(as_operator, sequence):
     nonsense = {"step": ["s1", "s1", "é", "x" * 50, "a b"], "s1-key": "\x00", "s1-script": ":::", "s1-delay": "9" * 99}
     for button in ("refresh", "publish"):
         answer = as_operator.post(f"/sequences/{sequence.pk}/steps/", nonsense | {"do": button, "version": "x"})
-        assert answer.status_code in {200, 409, 422}
+        assert answer.status_code in {200, 400, 409, 422}
 
 
 def test_a_viewer_cannot_post(as_viewer, sequence):
