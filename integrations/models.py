@@ -91,6 +91,7 @@ class InboundEvent(Identified):
             ),
             models.Index(fields=["provider", "received_at"], name="inbound_of_provider"),
             models.Index(fields=["status", "received_at"], name="inbound_by_status"),
+            models.Index(fields=["attempt_id"], condition=~Q(attempt_id=""), name="inbound_of_attempt"),
         ]
 
     def __str__(self) -> str:

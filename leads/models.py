@@ -147,6 +147,7 @@ class Suppression(Identified):
     note = models.CharField(max_length=255, blank=True)
     lead = models.ForeignKey(Lead, models.SET_NULL, null=True, blank=True, related_name="suppressions")
     created_at = models.DateTimeField(default=clock.now)
+    recorded_at = models.DateTimeField(default=clock.now, editable=False, help_text="The real clock, at the commit.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

@@ -24,6 +24,7 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "STOPPED": [settings.STOPPED],
         "TIMELINES": settings.TIMELINES,
         "LEAD_ACTIONS": [path for paths in settings.LEAD_ACTIONS.values() for path in paths],
+        "INVARIANTS": settings.INVARIANTS,
         "SEARCHES": settings.SEARCHES,
         "JOBS": settings.JOBS.values(),
         "SCHEDULES": [path for path, _cron in settings.SCHEDULES.values()],

@@ -10,7 +10,9 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from retention_center import doctor
 from retention_center.api import throttles
+from retention_center.lib import clock
 from retention_center.models import Role, User
 from tests import builders
 from tests.environment import SCRATCH
@@ -58,6 +60,14 @@ def operator(db: None) -> User:
 @pytest.fixture
 def viewer(db: None) -> User:
     return builders.make_user(Role.VIEWER)
+
+
+@pytest.fixture
+def healthy(db: None) -> Iterator[None]:
+    """When the test is over, the doctor finds no broken promise."""
+    yield
+    broken = [finding for finding in doctor.examine(clock.now()) if finding.check.severity == doctor.VIOLATION]
+    assert not broken, "\n".join(map(str, broken))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from leads.models import Lead
 from sequences.models import SequenceEnrollment, SequenceStepExecution
 from tests.wire import Wire
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300), pytest.mark.usefixtures("healthy")]
 FILE = Path(__file__).parent / "data" / "crm_export.csv"
 SECRET = "a secret for postbacks of 32 chars"
 START = datetime(2027, 1, 4, 6, 0, tzinfo=UTC)

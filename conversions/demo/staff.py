@@ -92,6 +92,7 @@ def opt_outs(rng: Dice, left: Sequence[tuple[Lead, str, datetime]]) -> list[Supp
                 source=source,
                 lead=lead,
                 created_at=at,
+                recorded_at=at,
             )
             for address in addresses_of(lead)
         ]

@@ -18,7 +18,7 @@ from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecu
 from tests.builders import make_leads, make_sequence
 from tests.stub_provider import PATH, PATH_UNSEARCHABLE, StubProvider
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
 HOUR = timedelta(hours=1)
 STATUS = SequenceStepExecution.Status
 

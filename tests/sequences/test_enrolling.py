@@ -13,7 +13,7 @@ from sequences.enrolling import CannotEnroll, cancel, convert_leads, enroll, pau
 from sequences.models import SequenceEnrollment, SequenceStepExecution
 from tests.builders import make_integration, make_lead, make_leads, make_sequence
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
 
 
 def enter(sequence, *leads, now, source="manual"):

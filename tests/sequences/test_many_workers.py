@@ -13,7 +13,7 @@ from sequences.models import SequenceEnrollment, SequenceStepExecution
 from tests.builders import make_integration, make_leads, make_sequence
 from tests.processes import Manage, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("healthy")]
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 LEADS = 600
 

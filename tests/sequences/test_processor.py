@@ -17,7 +17,7 @@ from sequences.enrolling import enroll, pause, resume
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
 from tests.builders import make_campaign, make_campaign_lead, make_integration, make_lead, make_leads, make_sequence
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
 DAY = timedelta(days=1)
 STATUS = SequenceStepExecution.Status
 

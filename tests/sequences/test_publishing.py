@@ -14,7 +14,7 @@ from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecu
 from sequences.publishing import CannotActivate, InvalidSteps, StepSpec, activate, change_status, checklist, publish
 from tests.builders import make_integration, make_leads, make_script, make_sequence
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
 DAY = timedelta(days=1)
 
 

@@ -13,7 +13,7 @@ from sequences.publishing import activate
 from sequences.triggers import enroll_by_triggers, matching
 from tests.builders import make_conversion, make_lead, make_leads, make_sequence
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
 HOUR = timedelta(hours=1)
 NEW_LEAD, NO_CONVERSION = RetentionSequence.Trigger.NEW_LEAD, RetentionSequence.Trigger.NO_CONVERSION
 
@@ -159,7 +159,8 @@ def test_who_has_a_pending_or_confirmed_conversion_does_not_enter_but_a_rejected
     pending, confirmed, rejected = make_leads(3)
     make_conversion(pending, standing="pending")
     make_conversion(confirmed, standing="confirmed")
-    make_conversion(rejected, standing="rejected")
+    make_conversion(rejected, standing="rejected", revenue=0)
+    Lead.objects.filter(pk=confirmed.pk).update(status=Lead.Status.CONVERTED)
 
     enroll_by_triggers(clock.now() + 2 * HOUR)
     assert members(sequence) == {rejected.pk}
