@@ -57,7 +57,7 @@ def _converted() -> Q:
         status__in=ACCEPTED,
         executed_at__gt=OuterRef("executed_at"),
     )
-    return Q(enrollment__status=SequenceEnrollment.Status.CONVERTED, status__in=ACCEPTED) & ~Exists(later)
+    return Q(~Exists(later), enrollment__status=SequenceEnrollment.Status.CONVERTED, status__in=ACCEPTED)
 
 
 def in_states(

@@ -54,7 +54,8 @@ def funnel(sequence: RetentionSequence, now: datetime) -> dict[str, StepFunnel]:
     """By step key; keys without executions are not in it. One query."""
     rows = SequenceStepExecution.objects.filter(sequence=sequence).order_by("step_key").values("step_key")
     counts = rows.annotate(**{f"n_{state}": _counted(state, now) for state in _GROUPED})
-    return {row["step_key"]: StepFunnel(*(row[f"n_{state}"] for state in _GROUPED)) for row in counts}
+    numbers = counts.values_list("step_key", *(f"n_{state}" for state in _GROUPED))
+    return {key: StepFunnel(*each) for key, *each in numbers}
 
 
 def _counted(state: str, now: datetime) -> Count:
