@@ -13,7 +13,7 @@ def draft_checks(draft: Draft) -> list[tuple[str, str]]:
     mute = [str(number) for number, row in on if not row.script_id]
     providers = ActiveProviders.load()
     silent = [channel for channel in dict.fromkeys(row.channel for _, row in on) if not providers.choose(channel)]
-    found = [("hold", f"Step {', '.join(mute)} has no script and would be skipped.")] if mute else []
+    found = [("hold", _told_mute(mute))] if mute else []
     found += [
         ("hold", f"No active provider for {Channel(channel).label}: its steps would be held.") for channel in silent
     ]
@@ -22,3 +22,9 @@ def draft_checks(draft: Draft) -> list[tuple[str, str]]:
     if not silent:
         found.append(("good", "Every channel has an active provider"))
     return found
+
+
+def _told_mute(numbers: list[str]) -> str:
+    if len(numbers) == 1:
+        return f"Step {numbers[0]} has no script and would be skipped."
+    return f"Steps {', '.join(numbers[:-1])} and {numbers[-1]} have no script and would be skipped."
