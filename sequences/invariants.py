@@ -7,13 +7,14 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from retention_center.doctor import ALARM, Check
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
+from sequences.models.enrollment import SequenceStepExecutionQuerySet
 from sequences.processor import OVERDUE_AFTER
 
 Status = SequenceStepExecution.Status
 _ENDED = ~Q(status__in=SequenceEnrollment.OPEN)
 
 
-def _of_this_run() -> QuerySet[SequenceStepExecution]:
+def _of_this_run() -> SequenceStepExecutionQuerySet:
     return SequenceStepExecution.objects.filter(enrollment=OuterRef("pk"), run_no=OuterRef("run_no"))
 
 
