@@ -3,12 +3,12 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from campaigns import sending
 from retention_center import audit
 from retention_center.auth.roles import needs
+from retention_center.lib.returning import own_address
 from retention_center.models import Role
 from retention_center.pages.words import plural
 
@@ -46,6 +46,4 @@ def _ask(request: HttpRequest, *, is_stop: bool) -> HttpResponse:
 
 def _back(request: HttpRequest) -> str:
     """Where the button was pressed, on our own host only."""
-    target = request.POST.get("next", "")
-    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return target if ours else "/"
+    return own_address(request, request.POST.get("next")) or "/"

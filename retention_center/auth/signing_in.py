@@ -1,30 +1,24 @@
 """Where to sign in, and where to go afterwards: never off our own host."""
 
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
+from retention_center.lib.returning import own_address
 from retention_center.models import User
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 CHANGE_ASKED = "changePassword"  # among the preferences: the password was printed or handed over
-LONGEST = 2000
 
 
 def safe_next(request: HttpRequest, wanted: str | None) -> str:
     """The address to return to: ``wanted`` when it is on our host and is no sign-in page, else the front page."""
-    target = (wanted or "")[:LONGEST]
-    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    parts = urlsplit(target) if ours else None
-    if parts is None or not parts.path.startswith("/") or parts.path.startswith("/auth/"):
-        return settings.LOGIN_REDIRECT_URL
-    # Rebuilt from path and query alone, so that no odd spelling of a host can survive
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+    target = own_address(request, wanted)
+    return settings.LOGIN_REDIRECT_URL if not target or target.startswith("/auth/") else target
 
 
 def address_for(request: HttpRequest) -> str:

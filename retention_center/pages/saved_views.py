@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from retention_center import audit
 from retention_center.auth.roles import needs
+from retention_center.lib.returning import own_address
 from retention_center.models import Role, SavedView, User
 from retention_center.pages.columns import Preset
 
@@ -156,7 +156,5 @@ def _user(request: HttpRequest) -> User:
 
 def _back(request: HttpRequest, query: str = "") -> HttpResponse:
     """To the list, at ``query`` if given, else where the form stood."""
-    target = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        target = "/"
+    target = own_address(request, request.POST.get("next")) or "/"
     return redirect(f"{target.partition('?')[0]}?{query}" if query else target)

@@ -4,12 +4,12 @@ from itertools import groupby
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from retention_center.auth.roles import needs
+from retention_center.lib.returning import own_address
 from retention_center.models import Role, User
 from retention_center.pages.partials import is_partial
 from retention_center.pages.preferences import remember
@@ -61,6 +61,4 @@ def _back(request: HttpRequest) -> HttpResponse:
     """To the page the form stood on; scripts, which stay where they are, get an empty answer."""
     if request.headers.get("X-Requested-With") == "fetch":
         return HttpResponse(status=204)
-    target = request.POST.get("next") or request.headers.get("Referer", "")
-    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return redirect(target if ours else "/")
+    return redirect(own_address(request, request.POST.get("next") or request.headers.get("Referer")) or "/")
