@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "retention_center.pages.middleware.PersonMiddleware",
+    "retention_center.pages.acts.ActsMiddleware",
     "retention_center.pages.storable.StorableMiddleware",
 ]
 ROOT_URLCONF = "retention_center.urls"

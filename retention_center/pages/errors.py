@@ -44,6 +44,11 @@ PROBLEMS = {
         "It may have been deleted, or the link was cut short.",
         "Look for it by name with the search at the top.",
     ),
+    "405": Problem(
+        "This address shows nothing",
+        "It only does something when a form sends to it; opening it changed nothing.",
+        "Go back to the page with the button, and use it there.",
+    ),
     "409": Problem(
         "Somebody else was faster",
         "This was changed while you had it open, so nothing was saved.",

@@ -245,3 +245,9 @@ def test_a_one_time_password_leads_to_choosing_an_own_one_and_every_page_says_so
 
 def test_pages_learn_when_the_session_ends(as_viewer):
     assert as_viewer.get("/auth/token").json()["role"] == "viewer"
+
+
+@pytest.mark.parametrize("wanted", ["http://testserver//evil.example.com", "/\x00", "dashboard", "http://[", "//evil"])
+def test_an_odd_way_back_leads_to_the_front_page(as_viewer, wanted):
+    for address in ("/auth/login", "/preferences/theme", "/preferences/shortcuts"):
+        assert as_viewer.post(address, {"next": wanted}).headers["Location"] == "/"
