@@ -21,12 +21,12 @@ MOST_HOLIDAYS = 1000
 
 
 def check_start(value: Any) -> None:
-    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+    if not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         raise ValidationError("Write a time as HH:MM, from 00:00 to 23:59.", code="time")
 
 
 def check_end(value: Any) -> None:
-    if value != "24:00" and (not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value)):
+    if value != "24:00" and (not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value)):
         raise ValidationError("Write a time as HH:MM, from 00:00 to 24:00.", code="time")
 
 
@@ -98,6 +98,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 
 def check_meta(meta: dict[str, Any]) -> None:
     """Raise one ValidationError that names each wrong key; null stands for "not set"."""
+    check_object(meta)
     wrong: list[ValidationError] = []
     for name, check in CHECKS.items():
         if meta.get(name) is not None:

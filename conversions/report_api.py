@@ -11,12 +11,13 @@ from rest_framework.response import Response
 
 from conversions import reports
 from conversions.periods import LONGEST_DAYS, BadPeriod, period_of
+from retention_center.api.filters import BLANK
 from retention_center.api.problems import Invalid
 from retention_center.api.serializers import WireSerializer
 from retention_center.api.views import WireView
 from retention_center.lib import clock
 
-_DAY = {"type": "string", "format": "date"}
+_DAY = {"anyOf": [{"type": "string", "format": "date"}, BLANK]}
 
 
 class _Money(serializers.DecimalField):

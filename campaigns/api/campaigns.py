@@ -134,7 +134,7 @@ class CampaignLeadViewSet(mixins.ListModelMixin, WireGenericViewSet):
         result = assigning.assign(self._campaign, self._lead_ids(request), clock.now(), self.actor)
         return Response(AssignedSerializer(result._asdict()).data, status=HTTPStatus.OK)
 
-    @extend_schema(request=LeadIdsSerializer, responses={200: RemovedSerializer})
+    @extend_schema(request={"application/json": LeadIdsSerializer}, responses={200: RemovedSerializer})
     def remove(self, request: Request, **kwargs: Any) -> Response:
         """Take leads out of the campaign; their attempts stay."""
         return Response({"removed": assigning.remove(self._campaign, self._lead_ids(request), self.actor)})

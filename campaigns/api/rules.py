@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,16 +19,28 @@ from retention_center.lib.channels import Channel
 from retention_center.models import Role
 
 
+@extend_schema_field({"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"})
+class ClockField(serializers.CharField):
+    """A time of day as HH:MM; the policy's own checks read it."""
+
+
+@extend_schema_field({"type": "string", "format": "date"})
+class DayField(serializers.CharField):
+    """A local date as YYYY-MM-DD; the policy's own checks read it."""
+
+
 class PolicySerializer(WireSerializer):
     """The organisation's rules, in each lead's own time; campaigns and sequences may only narrow them."""
 
-    contact_hours_start = serializers.CharField(max_length=5, required=False)
-    contact_hours_end = serializers.CharField(max_length=5, required=False, help_text="Up to 24:00.")
-    contact_days = serializers.ListField(child=serializers.ChoiceField(choices=DAYS), required=False)
+    contact_hours_start = ClockField(max_length=5, required=False)
+    contact_hours_end = ClockField(max_length=5, required=False, help_text="Up to 24:00.")
+    contact_days = serializers.ListField(
+        child=serializers.ChoiceField(choices=DAYS), required=False, min_length=1, max_length=len(DAYS)
+    )
     max_contacts_per_day = serializers.IntegerField(required=False, min_value=1)
     delay_between_channels = serializers.IntegerField(required=False, min_value=0, help_text="Milliseconds.")
     late_after_hours = serializers.IntegerField(required=False, min_value=1)
-    holidays = serializers.ListField(child=serializers.CharField(max_length=10), required=False)
+    holidays = serializers.ListField(child=DayField(max_length=10), required=False)
 
 
 class PolicyView(WireView):

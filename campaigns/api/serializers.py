@@ -137,6 +137,7 @@ class CampaignCounts(WireSerializer):
 class CampaignDetailSerializer(CampaignSerializer):
     """With its scripts and counts, and with ``?include=leads`` its newest 1,000 leads."""
 
+    only_when_asked = ("leads",)
     scripts = ScriptSerializer(many=True, read_only=True)
     counts = serializers.SerializerMethodField()
     leads = serializers.SerializerMethodField()
@@ -165,8 +166,10 @@ class CampaignDetailSerializer(CampaignSerializer):
 
 
 class LeadIdsSerializer(WireSerializer):
+    """Which leads, each by its id."""
+
     lead_ids = serializers.ListField(
-        child=serializers.CharField(max_length=40), allow_empty=False, max_length=MOST_LEADS
+        child=serializers.CharField(max_length=40), allow_empty=False, min_length=1, max_length=MOST_LEADS
     )
 
 

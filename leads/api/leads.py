@@ -27,14 +27,14 @@ from leads.filters import LeadFilter
 from leads.merging import Outcome
 from leads.models import Lead
 from retention_center.api import problems
-from retention_center.api.filters import MomentField
+from retention_center.api.filters import MOMENT, MomentField
 from retention_center.api.views import WireReadOnlyViewSet
 from retention_center.lib import clock
 from retention_center.lib.wire import to_camel, to_snake
 from retention_center.models import Role
 
 SOURCE = "API"
-_BEFORE = OpenApiParameter("before", str, description="Only what is older than this time.")
+_BEFORE = OpenApiParameter("before", MOMENT, description="Only what is older than this time.")
 _KIND = OpenApiParameter("kind", str, enum=[kind for kind in timeline.KINDS if kind], description="Only this kind.")
 
 

@@ -101,7 +101,8 @@ class MomentField(forms.Field):
         return moment
 
 
-MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+BLANK = {"type": "string", "maxLength": 0}  # as if the parameter were not there
+MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}, BLANK]}
 
 
 @extend_schema_field(MOMENT)

@@ -69,7 +69,7 @@ class WirePagination(BasePagination):
             _parameter("sortOrder", {"type": "string"}, "asc or desc (default)."),
             _parameter(
                 "cursor",
-                {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+                {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
                 "nextCursor of the page before: goes on there, stably and deep.",
             ),
         ]

@@ -56,6 +56,20 @@ class WireSchema(AutoSchema):
                 bodies.setdefault(code, self._problem(code))
         return bodies
 
+    def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> dict[str, Any]:
+        described = super()._map_basic_serializer(serializer, direction)
+        if unpromised := set(getattr(serializer, "only_when_asked", ())):
+            described["required"] = [name for name in described.get("required", []) if name not in unpromised]
+        return described
+
+    def _get_request_body(self, direction: Literal["request", "response"] = "request") -> Any:
+        """drf-spectacular draws no body for DELETE: give ``request={media type: serializer}`` where it has one."""
+        given = self.get_request_serializer() if self.method == "DELETE" else None
+        if not isinstance(given, dict):
+            return super()._get_request_body(direction)
+        bodies = {kind: self._get_request_for_media_type(one, direction)[0] for kind, one in given.items()}
+        return {"content": {kind: {"schema": schema} for kind, schema in bodies.items()}, "required": True}
+
     def get_override_parameters(self) -> list[Any]:
         given = super().get_override_parameters()
         return [*given, _IDEMPOTENCY_KEY] if self.method == "POST" and not self._is_open() else given

@@ -55,6 +55,7 @@ class Command(BaseCommand):
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         web = [sys.executable, "-m", "gunicorn", "retention_center.wsgi", "--bind", f"{bind}:{port}"]
         web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket"]
+        web += ["--limit-request-line", "8190"]  # a filter of many ids, or a long postback, is a long address
         return [
             Part("processor", [*manage, "run_worker"], WORKER_PATIENCE),
             Part("queue", [*manage, "qcluster"], WORKER_PATIENCE),
