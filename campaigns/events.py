@@ -84,7 +84,8 @@ def _outcome(attempt: ContactAttempt) -> str:
 
 def _detail(attempt: ContactAttempt) -> str:
     result: dict[str, Any] = attempt.result or {}
-    parts = [sentence_of(attempt.reason)] if attempt.reason else []
+    parts = ["Sandbox: nothing really went out"] if attempt.is_sandbox else []
+    parts += [sentence_of(attempt.reason)] if attempt.reason else []
     parts += [word for word in ("opened", "clicked") if result.get(word)]
     if attempt.duration:
         parts.append(f"{attempt.duration // 60} min {attempt.duration % 60} s")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 
 from campaigns.models import ContactAttempt
@@ -17,6 +17,7 @@ from conversions.causes import Cause
 from conversions.models import Conversion
 from conversions.periods import Period
 from conversions.replies import Reply
+from integrations.providers.registry import SANDBOX
 from retention_center.lib.channels import Channel
 from sequences.processor import OVERDUE_AFTER
 
@@ -69,7 +70,12 @@ class Today:
         day = TruncDate("started_at", tzinfo=self.zone)
         recent = ContactAttempt.objects.filter(started_at__gte=self.charted.start, started_at__lt=self.charted.end)
         grouped: Any = recent.annotate(day=day).order_by().values("day", "channel", "status", "reason")
-        return list(grouped.annotate(count=Count("pk")))
+        return list(grouped.annotate(count=Count("pk"), pretended=Count("pk", filter=Q(provider=SANDBOX))))
+
+    @property
+    def pretended(self) -> int:
+        """Of the charted contacts, those that only the sandbox took."""
+        return sum(row["pretended"] for row in self._attempts if row["status"] in ContactAttempt.ACCEPTED)
 
     def _count(self, days: Iterable[date], statuses: Iterable[str]) -> int:
         wanted, within = set(statuses), set(days)

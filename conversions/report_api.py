@@ -83,6 +83,7 @@ class OverviewAttemptsSerializer(AttemptTotalsSerializer):
     by_status = _Counts()
     by_channel = OverviewChannelSerializer(many=True)
     by_day = SendsOfDaySerializer(many=True)
+    pretended = serializers.IntegerField(help_text="Of the accepted ones, those that only the sandbox took.")
     other_costs = OtherCostSerializer(many=True)
 
 

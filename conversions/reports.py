@@ -16,6 +16,7 @@ from campaigns.models import ContactAttempt
 from conversions import causes
 from conversions.models import Conversion
 from conversions.periods import Period
+from integrations.providers.registry import SANDBOX
 from leads.models import Lead
 from retention_center.lib.channels import Channel
 from retention_center.pages.words import TOO_FEW
@@ -97,6 +98,7 @@ def _attempts(period: Period) -> Figures:
     rows = list(
         grouped.annotate(
             count=Count("pk"),
+            pretended=Count("pk", filter=Q(provider=SANDBOX)),
             seconds=Sum("duration"),
             timed=Count("duration"),
             spent=Sum("cost"),
@@ -113,6 +115,7 @@ def _attempts(period: Period) -> Figures:
         "by_status": _by_status(rows),
         "by_channel": channels,
         "by_day": _by_day(rows, period),
+        "pretended": sum(row["pretended"] for row in rows if row["status"] in ContactAttempt.ACCEPTED),
         "other_costs": _other_costs(rows),
     }
 

@@ -27,11 +27,12 @@ class PerformanceSerializer(WireSerializer):
 
 
 class AttemptStatsSerializer(WireSerializer):
-    """``successRate`` by channel: arrived (DELIVERED, SUCCESS) of all attempts, 0 to 1."""
+    """By channel, of all attempts, 0 to 1: ``deliveryRate`` DELIVERED or SUCCESS, ``successRate`` SUCCESS."""
 
     total = serializers.IntegerField()
     by_channel = serializers.DictField(child=serializers.IntegerField())
     by_status = serializers.DictField(child=serializers.IntegerField())
+    delivery_rate = serializers.DictField(child=serializers.FloatField())
     success_rate = serializers.DictField(child=serializers.FloatField())
     performance = PerformanceSerializer(many=True)
 
@@ -68,7 +69,8 @@ class AttemptViewSet(WireReadOnlyViewSet):
             "total": sum(by_status.values()),
             "by_channel": {one.channel: one.total for one in channels if one.total},
             "by_status": by_status,
-            "success_rate": {one.channel: round(one.arrived / one.total, 4) for one in channels if one.total},
+            "delivery_rate": {one.channel: round(one.arrived / one.total, 4) for one in channels if one.total},
+            "success_rate": {one.channel: round(one.answered / one.total, 4) for one in channels if one.total},
             "performance": stats.performance(attempts),
         }
         return Response(AttemptStatsSerializer(answer).data)

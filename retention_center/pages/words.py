@@ -86,6 +86,11 @@ def exact_with_zone(at: datetime) -> str:
     return f"{day(at)} {local:%H:%M:%S}, {timezone.get_current_timezone_name()}"
 
 
+def within_a_sentence(moment: str) -> str:
+    """ "Today 23:00" as it stands inside a sentence: names of days keep their capital."""
+    return moment[:1].lower() + moment[1:] if moment.startswith(("Today", "Tomorrow", "Yesterday")) else moment
+
+
 def planned(at: datetime, now: datetime, zone: ZoneInfo | None = None) -> str:
     """A time to come, with its day: "Today 23:00", "Tomorrow 03:00", "Wed 25 Feb 08:00"."""
     local, today = timezone.localtime(at, zone), timezone.localtime(now, zone).date()

@@ -68,7 +68,8 @@ def ago(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def when(at: datetime | None, style: str = "exact") -> SafeString | str:
-    """A time in the reader's zone: exact ("21 Feb 2026 14:02"), day, clock ("14:02") or planned ("Today 23:00")."""
+    """A time in the reader's zone: exact ("21 Feb 2026 14:02"), day, clock ("14:02"), planned ("Today 23:00")
+    or planned_within ("today 23:00", for the middle of a sentence)."""
     if not at:
         return "none"
     text = {
@@ -76,6 +77,7 @@ def when(at: datetime | None, style: str = "exact") -> SafeString | str:
         "day": lambda: words.day(at),
         "clock": lambda: words.exact(at)[-5:],
         "planned": lambda: words.planned(at, clock.now()),
+        "planned_within": lambda: words.within_a_sentence(words.planned(at, clock.now())),
     }[style]()
     return _time(at, text)
 

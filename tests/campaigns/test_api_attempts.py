@@ -41,11 +41,12 @@ def test_statistics_follow_the_filters(api):
     make_attempt(channel="CALL", status="SUCCESS", duration=60, cost="0.10", currency="USD")
     make_attempt(channel="CALL", status="SUCCESS", duration=120, cost="0.30", currency="USD")
     make_attempt(channel="CALL", status="FAILED")
+    make_attempt(channel="CALL", status="DELIVERED")
     make_attempt()
     figures = api("viewer").get("/api/attempts/stats", {"channel": "CALL"}).json()
-    assert (figures["total"], figures["byChannel"]) == (3, {"CALL": 3})
-    assert figures["byStatus"] == {"FAILED": 1, "SUCCESS": 2}
-    assert figures["successRate"] == {"CALL": 0.6667}
+    assert (figures["total"], figures["byChannel"]) == (4, {"CALL": 4})
+    assert figures["byStatus"] == {"DELIVERED": 1, "FAILED": 1, "SUCCESS": 2}
+    assert (figures["deliveryRate"], figures["successRate"]) == ({"CALL": 0.75}, {"CALL": 0.5})
     best = next(row for row in figures["performance"] if row["status"] == "SUCCESS")
     assert (best["averageDuration"], best["averageCost"], best["count"]) == (90, 0.2, 2)
 
