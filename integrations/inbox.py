@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from integrations.models import InboundEvent
 from retention_center.lib import clock
+from retention_center.lib.seams import seam
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[InboundEvent, datetime], str | None]
@@ -117,7 +118,11 @@ def apply_waiting(now: datetime, limit: int = 500) -> int:
         .filter(Q(next_try_at=None) | Q(next_try_at__lte=real_now))
         .order_by("received_at", "id")[:limit]
     )
-    return sum(apply(event, now) for event in due)
+    settled = 0
+    for event in due:
+        settled += apply(event, now)
+        seam("applied")
+    return settled
 
 
 def replay(event: InboundEvent, now: datetime) -> None:

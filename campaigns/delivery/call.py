@@ -16,6 +16,7 @@ from campaigns.reasons import Reason
 from integrations.providers.base import NotSent, OutcomeUnknown, Provider
 from integrations.providers.registry import ActiveProviders
 from retention_center.lib import clock
+from retention_center.lib.seams import seam
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, dea
         for start in range(0, len(intents), size):
             group = intents[start : start + size]
             begun = _begin(group, wanted, deadline)
+            seam("begun")
             answers += [_not_called(intent) for intent in group if intent.attempt_id not in begun]
             called = [intent for intent in group if intent.attempt_id in begun]
             run = pool.map if provider.parallel else map

@@ -20,6 +20,7 @@ from campaigns.reasons import Reason
 from integrations.providers.base import Message, Receipt
 from integrations.providers.registry import ActiveProviders, adapter_of
 from retention_center.lib import clock
+from retention_center.lib.seams import seam
 
 BATCH = 200
 GIVE_UP_AFTER = timedelta(hours=1)  # on a provider that can be searched but does not answer
@@ -45,10 +46,12 @@ def reconcile(source: WorkSource, now: datetime) -> Report:
         left = [_Left(_intent(item, attempt), attempt) for item, attempt in taken if attempt]
         called = [one.attempt.pk for one in left if one.attempt.called_at]
         ContactAttempt.objects.filter(pk__in=called, status=STATUS.PENDING).update(status=STATUS.UNKNOWN)
+    seam("taken over")
     open_ones = [one for one in left if one.attempt.status in OPEN]
     answers = [_reported(one) for one in left if one.attempt.status not in OPEN]
     answers += [_not_called(one) for one in open_ones if one.attempt.called_at is None]
     answers += _ask([one for one in open_ones if one.attempt.called_at], real_now)
+    seam("looked up")
     return record_answers(source, answers, now) if answers else Report()
 
 

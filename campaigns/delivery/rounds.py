@@ -20,6 +20,7 @@ from integrations import pace
 from integrations.providers.registry import ActiveProviders
 from leads.models import Lead
 from retention_center.lib import clock
+from retention_center.lib.seams import seam
 
 BATCH = 500
 
@@ -36,11 +37,14 @@ def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
     with transaction.atomic():
         report, intended, providers = _claim_and_intend(source, now, limit)
     if intended and providers:
+        seam("intended")
         real_now = clock.now()
         _lease, deadline_at = intents.lease_and_deadline(real_now)
         deadline = began + (deadline_at - real_now).total_seconds()
         answers = call_all(intended, providers, source.wanted(), deadline)
+        seam("called")
         report.add(record_answers(source, answers, now))
+        seam("recorded")
     return report
 
 

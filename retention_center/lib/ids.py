@@ -7,6 +7,7 @@ from retention_center.lib import clock
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_BITS = 80
+random_bits = secrets.randbits  # the simulator puts seeded ones here
 
 _lock = threading.Lock()
 _last = 0
@@ -17,6 +18,6 @@ def new_id() -> str:
     global _last
     milliseconds = int(clock.now().timestamp() * 1000)
     with _lock:
-        value = max(milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS), _last + 1)
+        value = max(milliseconds << RANDOM_BITS | random_bits(RANDOM_BITS), _last + 1)
         _last = value
     return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
