@@ -174,3 +174,10 @@ def test_steps_list_filters_by_what_stands_now(as_viewer, busy):
     assert "No active provider for this channel" in page
     assert "1 step" in page
     assert as_viewer.get("/reports/steps/", {"state": "nonsense"}).status_code == 200
+
+
+def test_what_only_the_sandbox_took_is_marked_as_such(as_viewer):
+    make_attempt(provider="sandbox", status="SENT")
+    make_attempt(provider="smtp", status="SENT")
+    for page in ("/", "/reports/"):
+        assert "1 of them: the sandbox only pretends" in as_viewer.get(page).content.decode()
