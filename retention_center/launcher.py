@@ -83,7 +83,7 @@ class Launcher:
         self.signals += 1
 
     def _watch(self) -> bool:
-        """Start again whatever dies, until asked to stop; False when something dies again and again."""
+        """Start again whatever dies, until asked to stop; False when something ends itself again and again."""
         while not self.signals:
             for part in self.parts:
                 if not part.is_running() and not self._revive(part):
@@ -92,9 +92,10 @@ class Launcher:
         return True
 
     def _revive(self, part: Part) -> bool:
-        code = part.process.returncode if part.process else None
+        code = part.process.returncode if part.process else 0
         part.clear_away()
-        if part.fails_too_often():
+        # Killed from outside (a negative code) is no failure of its own, however often it happens
+        if code >= 0 and part.fails_too_often():
             log.error("part_keeps_failing", part=part.name, code=code)
             return False
         log.warning("part_died", part=part.name, code=code)

@@ -68,11 +68,13 @@ def test_a_signal_ends_the_worker_then_the_web_server(launch, tmp_path, number):
     assert (tmp_path / "ended").read_text() == "worker web "
 
 
-def test_a_part_that_dies_is_started_again(launch, tmp_path):
-    launch()
-    wait_until(lambda: pids(tmp_path, "worker"))
-    os.kill(pids(tmp_path, "worker")[0], signal.SIGKILL)
-    wait_until(lambda: len(pids(tmp_path, "worker")) == 2)
+def test_a_part_that_is_killed_is_started_again_however_often(launch, tmp_path):
+    launcher = launch()
+    for times in range(1, 8):
+        wait_until(lambda times=times: len(pids(tmp_path, "worker")) == times)
+        os.kill(pids(tmp_path, "worker")[-1], signal.SIGKILL)
+    wait_until(lambda: len(pids(tmp_path, "worker")) == 8)
+    assert launcher.poll() is None
 
 
 def test_a_part_that_keeps_dying_ends_everything(launch, tmp_path):
