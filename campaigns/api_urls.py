@@ -4,6 +4,7 @@ from django.urls import path
 
 from campaigns.api.attempts import AttemptViewSet
 from campaigns.api.campaigns import CampaignLeadViewSet, CampaignViewSet
+from campaigns.api.contacts import ContactView
 from campaigns.api.rules import PauseView, PolicyView, ReasonsView
 from campaigns.api.scripts import ScriptViewSet
 from retention_center.api.routing import routes
@@ -15,6 +16,7 @@ urlpatterns = [
     *routes("campaigns", CampaignViewSet),
     *routes("scripts", ScriptViewSet),
     *routes("attempts", AttemptViewSet),
+    path("leads/<str:id>/contact", ContactView.as_view(), name="api-lead-contact"),
     path("policy", PolicyView.as_view(), name="api-policy"),
     path("pause", PauseView.as_view(), name="api-pause"),
     path("reasons", ReasonsView.as_view(), name="api-reasons"),

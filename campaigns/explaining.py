@@ -68,9 +68,9 @@ def _window(facts: Facts, at: datetime, now: datetime) -> Check:
         return Check("NO", "Window, never open")
     if opens <= at:
         return Check("OK", "Window, open then")
-    return Check("WAIT", f"Window, opens {_lower(planned(opens, now))}")
+    return Check("WAIT", f"Window, opens {in_sentence(planned(opens, now))}")
 
 
-def _lower(words: str) -> str:
+def in_sentence(words: str) -> str:
     """ "Today 23:00" inside a sentence; "Wed 25 Feb 08:00" as it is."""
     return words[:1].lower() + words[1:] if words.startswith(("Today", "Tomorrow", "Yesterday")) else words

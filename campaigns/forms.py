@@ -10,8 +10,9 @@ from campaigns import meta as rules
 from campaigns import scripting
 from campaigns.models import Campaign, ContactPolicy, Script
 from campaigns.wording import NAMES
+from retention_center.lib import ids
 from retention_center.lib.channels import Channel
-from retention_center.pages.forms import VersionedForm
+from retention_center.pages.forms import PageForm, VersionedForm
 
 MINUTE = 60_000  # milliseconds
 DAY_CHOICES = [(code, name) for code, name in NAMES.items()]
@@ -201,3 +202,28 @@ class PolicyForm(VersionedForm):
             "delay_between_channels": self.cleaned_data["gap_minutes"] * MINUTE,
             "holidays": self.cleaned_data["holiday_lines"].split(),
         }
+
+
+class ContactNowForm(PageForm):
+    """Which of a channel's scripts goes out now. ``token`` makes a second click the same wish as the first."""
+
+    token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=ids.new_id)
+    script = forms.ModelChoiceField(
+        Script.objects.none(),
+        empty_label=None,
+        error_messages={"invalid_choice": "This script is archived, or not for this channel; choose another one."},
+    )
+
+    def __init__(self, channel: str, data: Any = None) -> None:
+        self.channel = channel
+        super().__init__(data, auto_id=f"id_{channel}_%s" if channel in Channel.values else "id_%s")
+        usable = Script.objects.select_related("campaign").filter(type=channel, archived_at=None)
+        self._scripts().queryset = usable.order_by("-is_default", "name", "pk")
+
+    @property
+    def first_script(self) -> Script | None:
+        """The one that stands chosen: the channel's default, if there is one."""
+        return self._scripts().queryset.first()
+
+    def _scripts(self) -> Any:
+        return self.fields["script"]

@@ -62,6 +62,16 @@ def _in_flight_long(now: datetime) -> QuerySet[ContactAttempt]:
     return OURS.filter(status=Status.PENDING, recorded_at__lt=now - patience)
 
 
+def _by_hand_open(now: datetime) -> QuerySet[ContactAttempt]:
+    """Contacts by hand of unknown outcome that nobody closed: reconciliation does not run."""
+    unknown = OURS.filter(origin=ContactAttempt.Origin.MANUAL, status=Status.UNKNOWN, completed_at=None)
+    return unknown.filter(recorded_at__lt=now - 2 * UNKNOWN_FOR)
+
+
+def _by_hand_twice(_now: datetime) -> QuerySet[ContactAttempt]:
+    return OURS.filter(origin=ContactAttempt.Origin.MANUAL, try_no__gt=1)
+
+
 def _pairs(_now: datetime) -> QuerySet[CampaignLead]:
     twice = CampaignLead.objects.values("campaign", "lead").annotate(n=Count("pk")).filter(n__gt=1)
     return CampaignLead.objects.filter(lead__in=twice.values("lead"), campaign__in=twice.values("campaign"))
@@ -69,6 +79,7 @@ def _pairs(_now: datetime) -> QuerySet[CampaignLead]:
 
 CHECKS = [
     Check("INV-2", "Nobody got one piece of work twice.", _accepted_twice),
+    Check("INV-2h", "A contact by hand is tried once.", _by_hand_twice),
     Check("INV-3", "No call began after its intent's deadline.", _called_late),
     Check("INV-3c", "Nothing was accepted that was never called.", _accepted_uncalled),
     Check("INV-4", "No intent while the address was suppressed.", _after_off),
@@ -78,4 +89,5 @@ CHECKS = [
     Check("INV-19c", "One place per lead in a campaign.", _pairs),
     Check("INV-9c", "A completed place says since when.", _completed_open),
     Check("L2", "Nothing is in flight longer than a lease and the settling time.", _in_flight_long, ALARM),
+    Check("L2h", "What came of a contact by hand is found out, or closed as unknown.", _by_hand_open, ALARM),
 ]

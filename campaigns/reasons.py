@@ -35,6 +35,7 @@ class Reason(StrEnum):
     ENROLLMENT_PAUSED = "enrollment_paused", Effect.HOLD, "The enrollment is paused"
     LATE = "late", Effect.HOLD, "Later than the late rule allows; staff decide"
     RATE_LIMITED = "rate_limited", Effect.HOLD, "The provider asked us to wait"
+    BEYOND_PACE = "beyond_pace", Effect.HOLD, "As much as the provider's pace allows is under way"
     PROVIDER_REFUSES = "provider_refuses", Effect.HOLD, "The provider refuses everything we send; check its credentials"
     BAD_TEMPLATE = "bad_template", Effect.HOLD, "The script cannot be rendered; correct it"
     WAITS_FOR_STAFF = "waits_for_staff", Effect.HOLD, "It failed twice and waits for staff"

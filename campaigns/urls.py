@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import attempts, campaign_leads, campaigns, policy, previews, scripts, sending
+from campaigns.views import attempts, campaign_leads, campaigns, contact_now, policy, previews, scripts, sending
 
 urlpatterns = [
     path("campaigns/", campaigns.CampaignList.as_view(), name="campaigns"),
@@ -27,6 +27,7 @@ urlpatterns = [
     path("attempts/", attempts.AttemptList.as_view(), name="attempts"),
     path("attempts/<str:pk>/", attempts.attempt_page, name="attempt"),
     path("attempts/<str:pk>/html/", previews.attempt_html, name="attempt-html"),
+    path("leads/<str:pk>/contact/", contact_now.lead_contact, name="lead-contact"),
     path("policy/", policy.policy_page, name="policy"),  # the name by which the sidebar knows it
     path("policy/", policy.policy_page, name="contact-policy"),
     path("policy/edit/", policy.policy_edit, name="contact-policy-edit"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import F, Q
 
+from campaigns.delivery.claiming import lock_free
 from campaigns.delivery.intent import lease_and_deadline
 from campaigns.delivery.reconcile import is_ripe
 from campaigns.delivery.work import Answer, Outcome, Report, WorkItem
@@ -41,7 +42,7 @@ class DueSteps:
         picked = dict(due.order_by("due_at", "id").values_list("pk", "lead_id")[:limit])
         if not picked:
             return []
-        leads = _lock_free(picked.values())
+        leads = lock_free(picked.values())
         # Read again under the locks: what was picked may have been claimed, moved or cancelled since
         rows = due.filter(pk__in=picked, lead__in=leads).order_by("due_at", "id")
         return self._items(rows, leads)
@@ -244,7 +245,7 @@ class DueSteps:
         )
         found = expired.order_by("lease_until").select_related("contact_attempt")[:limit]
         ripe = {row.pk: row.lead_id for row in found if is_ripe(row.contact_attempt, real_now)}
-        leads = _lock_free(ripe.values())
+        leads = lock_free(ripe.values())
         rows = expired.filter(pk__in=ripe, lead__in=leads).select_related("contact_attempt")
         items = self._items(rows, leads)
         lease_until, _deadline = lease_and_deadline(real_now)
@@ -271,12 +272,6 @@ class DueSteps:
 
 
 _RULES = SequenceStep.OnFailure
-
-
-def _lock_free(lead_ids: Any) -> dict[str, Lead]:
-    """The leads nobody else works on, locked in id order, whole."""
-    free = Lead.objects.filter(pk__in=set(lead_ids)).order_by("pk")
-    return {lead.pk: lead for lead in free.select_for_update(skip_locked=True, of=("self",))}
 
 
 def _returned(answer: Answer) -> dict[str, Any]:

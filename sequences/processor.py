@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
+from campaigns import by_hand
 from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.rounds import run_batch
 from campaigns.delivery.work import Report
@@ -49,6 +50,7 @@ def _round(now: datetime, in_time: Callable[[], bool]) -> Report:
     total = Report()
     for sequence_id in _with_abandoned_work():
         total.add(reconcile(DueSteps(sequence_id), now))
+    total.add(by_hand.reconcile_left(now))
     inbox.apply_waiting(now)
     total.enrolled += enroll_by_triggers(now)
     total.add(_due_steps(now, in_time))

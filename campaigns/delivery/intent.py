@@ -24,9 +24,18 @@ Prepared = tuple[Intent, dict[str, Any]]  # with the attempt's row, not yet save
 
 def lease_and_deadline(real_now: datetime) -> tuple[datetime, datetime]:
     """(end of the lease, when the last call may begin): a call that begins in time also ends within the lease."""
-    lease = timedelta(seconds=settings.LEASE_SECONDS)
-    slack = lease / 10
-    return real_now + lease, real_now + lease - timedelta(seconds=settings.CALL_SECONDS) - slack
+    lease_until = real_now + timedelta(seconds=settings.LEASE_SECONDS)
+    return lease_until, lease_until - _last_call()
+
+
+def deadline_of_ended(real_now: datetime) -> datetime:
+    """An attempt whose deadline is earlier belongs to a lease that has ended."""
+    return real_now - _last_call()
+
+
+def _last_call() -> timedelta:
+    """What a call that begins at the deadline may take, and a tenth of the lease as slack."""
+    return timedelta(seconds=settings.CALL_SECONDS + settings.LEASE_SECONDS / 10)
 
 
 def prepare(

@@ -196,6 +196,14 @@ class Migration(migrations.Migration):
             model_name='contactattempt',
             index=models.Index(fields=['started_at', 'id'], name='attempt_newest'),
         ),
+        migrations.AddIndex(
+            model_name='contactattempt',
+            index=models.Index(
+                condition=models.Q(('completed_at', None), ('origin', 'manual'), ('status__in', ['PENDING', 'UNKNOWN'])),
+                fields=['deadline_at'],
+                name='attempt_by_hand_open',
+            ),
+        ),
         migrations.AddConstraint(
             model_name='contactattempt',
             constraint=models.UniqueConstraint(fields=('origin', 'work_id', 'try_no'), name='attempt_once_per_try'),

@@ -100,6 +100,12 @@ class ContactAttempt(Identified):
             models.Index(fields=["channel", "started_at"], name="attempt_by_channel"),
             models.Index(fields=["status", "started_at"], name="attempt_by_status"),
             models.Index(fields=["started_at", "id"], name="attempt_newest"),
+            # Contacts by hand are their own work: the few of which nobody knows yet what came of them
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(origin="manual", status__in=["PENDING", "UNKNOWN"], completed_at=None),
+                name="attempt_by_hand_open",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -88,6 +88,8 @@ FAULTS: dict[str, Callable[[], object]] = {
     "INV-21s": lambda: Lead.objects.first().suppressions.create(address_digest="", reason="x", source="x"),
     "L1": lambda: SequenceStepExecution.objects.scheduled().update(due_at=clock.now() - LONG_AGO),
     "L2": lambda: ContactAttempt.objects.update(status="PENDING", recorded_at=clock.now() - LONG_AGO),
+    "INV-2h": lambda: make_attempt(try_no=2, called_at=clock.now(), provider_ref="x"),
+    "L2h": lambda: make_attempt(status="UNKNOWN", called_at=clock.now(), recorded_at=clock.now() - LONG_AGO),
     "L2s": lambda: SequenceStepExecution.objects.open().update(
         status="PENDING", fence=1, lease_until=clock.now() - LONG_AGO, claimed_by="somebody"
     ),
