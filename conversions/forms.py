@@ -15,7 +15,7 @@ from conversions.standing import CONFIRMED, PENDING
 from leads.identity import BadValue, clean_phone
 from leads.models import Lead
 from retention_center.lib.models import ID_LENGTH
-from retention_center.pages.forms import PageForm
+from retention_center.pages.forms import PageForm, RowField
 
 
 class LeadField(forms.CharField):
@@ -55,7 +55,7 @@ class NewConversionForm(PageForm):
     currency = forms.RegexField(
         r"^[A-Za-z]{3}$", label="Currency", error_messages={"invalid": "Three letters, as USD."}
     )
-    campaign = forms.ModelChoiceField(Campaign.objects.order_by("name"), required=False, empty_label="No campaign")
+    campaign = RowField(Campaign.objects.order_by("name"), required=False, empty_label="No campaign")
     external_ref = forms.CharField(
         label="Reference", required=False, max_length=255, help_text="An order number; it makes the conversion once."
     )

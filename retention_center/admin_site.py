@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from retention_center import audit
+from retention_center.api import text
 from retention_center.auth import signing_in, views
 from retention_center.lib.encryption import EncryptedJSONField
 from retention_center.models import User
+from retention_center.pages.forms import RowField
 
 # A schedule's function is any dotted path: whoever could edit it could run anything. Groups grant nothing here.
 KEPT_OUT = frozenset({"django_q", "auth"})
@@ -44,6 +47,26 @@ class ConfigurationSite(admin.AdminSite):
         return redirect("password")
 
 
+class ShapedJSONField(forms.JSONField):
+    """JSON of the column's own kind, object or list; an empty box, or the word null, is an empty one."""
+
+    def __init__(self, *args: Any, empty: type[dict[str, Any]] | type[list[Any]] = dict, **kwargs: Any) -> None:
+        self.empty = empty
+        super().__init__(*args, **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            found = super().to_python(value)
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
+            raise ValidationError("Enter a valid JSON.", code="invalid") from error
+        if found is None:
+            return self.empty()
+        if not isinstance(found, self.empty) or text.first_unstorable(found) is not None:
+            kind = "an object" if self.empty is dict else "a list"
+            raise ValidationError(f"Give {kind}, without NUL characters.", code="invalid")
+        return found
+
+
 class AuditedAdmin(admin.ModelAdmin):
     """The base of every admin: what is added, changed or deleted here stands in the audit, without secrets."""
 
@@ -62,6 +85,14 @@ class AuditedAdmin(admin.ModelAdmin):
         secrets = [name for name in form.changed_data if name not in names and hasattr(obj, name)]
         if new or secrets:
             audit.record(actor, "change", obj, before=old, after=new | dict.fromkeys(secrets, "changed"))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, models.JSONField) and db_field.default in (dict, list):
+            kwargs |= {"form_class": ShapedJSONField, "empty": db_field.default}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+        return super().formfield_for_foreignkey(db_field, request, **{"form_class": RowField} | kwargs)
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
         audit.record(audit.actor_of(request, via="admin"), "delete", obj)

@@ -5,12 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
 
+from retention_center.api.text import is_storable
+
 Save = Callable[[Any], HttpResponse]
+
+
+class RowField(forms.ModelChoiceField):
+    """One row of a few, chosen by its id; an id that no database could hold is simply none of them."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and not is_storable(value):
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice", params={"value": "?"})
+        return super().to_python(value)
 
 
 class PlainWords:
