@@ -10,9 +10,9 @@ INSTALL = if [ -x $(V)/bin/uv ] || $(PY) -m pip install -q --disable-pip-version
   then $(V)/bin/uv pip install -q --python $(PY) --require-hashes -r $(1); \
   else $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r $(1); fi
 LOCK = $(V)/bin/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-annotate --no-header \
-  --no-emit-index-url pyproject.toml
+  pyproject.toml
 
-.PHONY: help run setup demo test check lock clean
+.PHONY: help run setup demo test check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 15
@@ -33,6 +33,10 @@ test: $(V)/.test ## the suite on SQLite and on PostgreSQL, then the pages in a b
 
 check: $(V)/.dev ## format, lint, types, import order, migrations, templates, deployment
 	@$(PY) -m tests.check
+
+bench: $(V)/.dev ## what things cost: one JSON line per figure (minutes)
+	@for db in sqlite postgres; do for rows in 10000 100000 1000000; do \
+	  $(PY) -m benchmarks.due_steps --db $$db --rows $$rows; done; done
 
 lock: | $(V)/.dev ## write both lock files anew, with the newest versions that pyproject.toml allows
 	$(LOCK) --upgrade --extra redis --extra sentry -o requirements.lock

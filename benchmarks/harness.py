@@ -26,7 +26,7 @@ def database(kind: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="rc-bench-") as folder:
         os.environ["DJANGO_SETTINGS_MODULE"] = "retention_center.settings"
         if kind == "postgres":
-            with postgres.server(durable=True) as url:
+            with postgres.server(is_durable=True) as url:
                 yield from _migrated(url)
         else:
             yield from _migrated(f"sqlite:///{Path(folder) / 'bench.sqlite3'}")

