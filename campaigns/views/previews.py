@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.models import Campaign, ContactAttempt, Script
 from campaigns.previewing import preview
 from leads.models import Lead
+from retention_center.api.text import is_storable
 from retention_center.auth.roles import needs
 from retention_center.lib.channels import Channel
 from retention_center.models import Role
@@ -61,7 +62,8 @@ def preview_context(script: Script, lead_text: str, html_url: str = "") -> dict[
 
 def draft_of(data: Any) -> Script:
     """The script as it stands in a form, good or not, never saved."""
-    campaign = Campaign.objects.filter(pk=data.get("campaign") or "").first()
+    wanted = data.get("campaign") or ""
+    campaign = Campaign.objects.filter(pk=wanted).first() if is_storable(wanted) else None
     return Script(
         name=data.get("name", "")[:200],
         type=data["type"] if data.get("type") in Channel.values else Channel.EMAIL,
