@@ -19,6 +19,8 @@ LOOK_AGAIN = {  # what nobody can foresee the end of is asked again after this t
     Reason.SEQUENCE_PAUSED: timedelta(minutes=5),
     Reason.PROVIDER_REFUSES: timedelta(minutes=15),
 }
+# Holds whose end nobody knows, but which end without a decision of staff
+ENDS_BY_ITSELF = frozenset({*LOOK_AGAIN, Reason.RATE_LIMITED, Reason.ENROLLMENT_PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Facts:
     is_suppressed: bool = False
     step_is_on: bool = True
     has_script: bool = True
+    conditions_hold: bool = True  # those of the step, as its sequence judged them
     is_stopped: bool = False  # sending is stopped: everything, this channel or this provider
     owner_runs: bool = True  # the sequence or campaign is active
     enrollment_is_paused: bool = False
@@ -118,6 +121,8 @@ def _cannot_reach(facts: Facts) -> Reason | None:
         return Reason.STEP_OFF
     if not facts.has_script:
         return Reason.NO_SCRIPT
+    if not facts.conditions_hold:
+        return Reason.CONDITION_NOT_MET
     if not facts.address:
         return Reason.NO_ADDRESS
     return Reason.SUPPRESSED if facts.is_suppressed else None

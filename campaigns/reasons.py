@@ -45,9 +45,11 @@ class Reason(StrEnum):
     STEP_OFF = "step_off", Effect.SKIP, "The step was switched off"
     STEP_REMOVED = "step_removed", Effect.SKIP, "The step was removed from the sequence"
     NO_SCRIPT = "no_script", Effect.SKIP, "The step has no script"
+    CONDITION_NOT_MET = "condition_not_met", Effect.SKIP, "The step's condition was not met"
     EMPTY_PLACEHOLDER = "empty_placeholder", Effect.SKIP, "A placeholder without a fallback is empty for this lead"
     INVALID_ADDRESS = "invalid_address", Effect.SKIP, "The provider says the address cannot exist"
     REFUSED = "refused", Effect.SKIP, "The provider refused it twice"
+    SKIPPED_BY_STAFF = "skipped_by_staff", Effect.SKIP, "Skipped by staff"
     # Stopped
     DO_NOT_CONTACT = "do_not_contact", Effect.STOP, "The lead is marked do not contact"
     OPTED_OUT = "opted_out", Effect.STOP, "The lead opted out"

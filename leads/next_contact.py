@@ -37,7 +37,8 @@ class Next:
             return import_string(settings.REASON_SENTENCE)(self.step.held_reason)
         if self.step.failures:
             return "Tried once, the provider refused it"
-        return f"Step {self.step.step.step_order}, as planned"
+        depends = ", if its conditions hold then" if self.step.step.conditions else ""
+        return f"Step {self.step.step.step_order}, as planned{depends}"
 
 
 def with_next(leads: QuerySet[Lead]) -> QuerySet[Lead]:

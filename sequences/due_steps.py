@@ -17,6 +17,7 @@ from leads.models import Lead
 from retention_center.lib import clock
 from retention_center.lib.bulk import update_rows
 from sequences.advancing import Finished, advance
+from sequences.condition_facts import judge
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
 
 STATUS = SequenceStepExecution.Status
@@ -45,7 +46,9 @@ class DueSteps:
         leads = lock_free(picked.values())
         # Read again under the locks: what was picked may have been claimed, moved or cancelled since
         rows = due.filter(pk__in=picked, lead__in=leads).order_by("due_at", "id")
-        return self._items(rows, leads)
+        items = self._items(rows, leads)
+        judge(items)
+        return items
 
     def start(self, items: Sequence[WorkItem], attempts: dict[str, str], lease_until: datetime, owner: str) -> set[str]:
         rows = [
@@ -71,35 +74,14 @@ class DueSteps:
         return Q(
             step_executions__status=STATUS.PENDING,
             step_executions__enrollment__status=SequenceEnrollment.Status.ACTIVE,
+            step_executions__run_no=F("step_executions__enrollment__run_no"),
         )
 
     def _items(self, rows: Any, leads: Mapping[str, Lead]) -> list[WorkItem]:
         sequence = RetentionSequence.objects.get(pk=self.sequence_id)
         executions = list(rows.select_related("enrollment"))
         steps = SequenceStep.objects.select_related("script__campaign").in_bulk({row.step_id for row in executions})
-        return [self._item(row, leads[row.lead_id], steps[row.step_id], sequence) for row in executions]
-
-    def _item(
-        self, row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence: RetentionSequence
-    ) -> WorkItem:
-        row.step = step
-        row.lead = lead
-        return WorkItem(
-            id=row.pk,
-            lead=lead,
-            channel=step.channel,
-            script=step.script,
-            try_no=row.try_no + 1,
-            fence=row.fence,
-            due_since=max(row.scheduled_at, row.held_until or row.scheduled_at),
-            ended_because=_ended_because(row.enrollment, sequence),
-            enrollment_is_paused=row.enrollment.status == SequenceEnrollment.Status.PAUSED,
-            step_is_on=step.is_active,
-            owner_runs=sequence.status == RetentionSequence.Status.ACTIVE,
-            sequence_name=sequence.name,
-            campaign=step.script.campaign if step.script else None,
-            own=row,
-        )
+        return [item_of(row, leads[row.lead_id], steps[row.step_id], sequence) for row in executions]
 
     # What is not sent -----------------------------------------------------------------------------------------------
 
@@ -108,6 +90,7 @@ class DueSteps:
         skipped = [(item, decision) for item, decision in decided if decision.effect == Effect.SKIP]
         stopped = [(item, decision) for item, decision in decided if decision.effect == Effect.STOP]
         self._hold(held, now)
+        self._keep_unmet(skipped)
         completed = self._close(
             [(item, STATUS.SKIPPED, decision.reason) for item, decision in skipped], now, goes_on=True
         )
@@ -126,6 +109,15 @@ class DueSteps:
                 "hold_count": item.own.hold_count + (item.own.held_reason != decision.reason),
             }
             for item, decision in held
+        ]
+        update_rows(SequenceStepExecution, rows, match=("fence",), status=STATUS.SCHEDULED)
+
+    def _keep_unmet(self, skipped: Sequence[tuple[WorkItem, Decision]]) -> None:
+        """Which condition it was that left the step out, for staff who ask why."""
+        rows = [
+            {"id": item.id, "fence": item.fence, "result": item.own.result}
+            for item, decision in skipped
+            if decision.reason == Reason.CONDITION_NOT_MET
         ]
         update_rows(SequenceStepExecution, rows, match=("fence",), status=STATUS.SCHEDULED)
 
@@ -200,7 +192,7 @@ class DueSteps:
     def _cancel_ended(self, execution_ids: Sequence[str]) -> None:
         """What comes back after its enrollment ended has nothing to come back to."""
         ended = SequenceStepExecution.objects.filter(pk__in=execution_ids, status=STATUS.SCHEDULED).exclude(
-            enrollment__status__in=SequenceEnrollment.OPEN
+            enrollment__status__in=SequenceEnrollment.OPEN, run_no=F("enrollment__run_no")
         )
         ended.update(
             status=STATUS.SKIPPED, reason=Reason.ENROLLMENT_ENDED, due_at=None, executed_at=clock.now(), **NOT_HELD
@@ -263,15 +255,42 @@ class DueSteps:
         self._give_back(rows)
 
     def _refresh(self, items: Sequence[WorkItem]) -> None:
-        """The enrollments as they stand now, under the lead locks: they may have ended while we were calling."""
+        """The enrollments as they stand now, under the lead locks: they may have ended while we were calling.
+
+        Whose lead entered anew meanwhile is of a run that is over, whatever the new one does.
+        """
         standing = SequenceEnrollment.objects.filter(pk__in=[item.own.enrollment_id for item in items])
         now = {pk: rest for pk, *rest in standing.values_list("pk", "status", "version", "run_no")}
         for item in items:
             enrollment = item.own.enrollment
-            enrollment.status, enrollment.version, enrollment.run_no = now[enrollment.pk]
+            enrollment.status, enrollment.version, run_no = now[enrollment.pk]
+            if run_no != item.own.run_no:
+                enrollment.status = SequenceEnrollment.Status.CANCELLED
 
 
 _RULES = SequenceStep.OnFailure
+
+
+def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence: RetentionSequence) -> WorkItem:
+    """The execution, with its enrollment loaded, as the door and the policy see it."""
+    row.step = step
+    row.lead = lead
+    return WorkItem(
+        id=row.pk,
+        lead=lead,
+        channel=step.channel,
+        script=step.script,
+        try_no=row.try_no + 1,
+        fence=row.fence,
+        due_since=max(row.scheduled_at, row.held_until or row.scheduled_at),
+        ended_because=_ended_because(row.enrollment, sequence),
+        enrollment_is_paused=row.enrollment.status == SequenceEnrollment.Status.PAUSED,
+        step_is_on=step.is_active,
+        owner_runs=sequence.status == RetentionSequence.Status.ACTIVE,
+        sequence_name=sequence.name,
+        campaign=step.script.campaign if step.script else None,
+        own=row,
+    )
 
 
 def _returned(answer: Answer) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _told(step: SequenceStepExecution) -> tuple[str, str]:
     if step.status == STATUS.SCHEDULED:
         tried = f"Tried {plural(step.failures, 'time')}; the provider refused it." if step.failures else ""
         return "planned", tried
-    return step.get_status_display().lower(), sentence_of(step.reason) if step.reason else ""
+    return step.get_status_display().lower(), step.why if step.reason else ""
 
 
 def _enrollments(lead: Lead, before: datetime | None, limit: int) -> list[Event]:

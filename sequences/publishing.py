@@ -19,6 +19,7 @@ from retention_center.lib import clock, ids
 from retention_center.lib.bulk import update_rows
 from retention_center.lib.channels import Channel
 from sequences.advancing import next_step
+from sequences.conditions import BadConditions, checked
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.timing import after
 
@@ -41,7 +42,10 @@ class CannotActivate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """A step as somebody wants it. Without ``key`` it keeps the key at its place if the channel is the same."""
+    """A step as somebody wants it. Without ``key`` it keeps the key at its place if the channel is the same.
+
+    ``conditions`` as `sequences.conditions` says; they may speak of the steps before it, by their keys.
+    """
 
     channel: str
     script_id: str | None
@@ -50,6 +54,7 @@ class StepSpec:
     key: str = ""
     is_active: bool = True
     on_failure: str = SequenceStep.OnFailure.SKIP
+    conditions: Sequence[Any] = ()
 
 
 @dataclass(slots=True)
@@ -167,9 +172,25 @@ def _new_steps(sequence: RetentionSequence, specs: Sequence[StepSpec], version: 
                 delay_unit=spec.delay_unit,
                 is_active=spec.is_active,
                 on_failure=spec.on_failure,
+                conditions=list(spec.conditions),
             )
         )
+    _check_conditions(steps)
     return steps
+
+
+def _check_conditions(steps: Sequence[SequenceStep]) -> None:
+    """Once every step has its key: conditions speak of earlier steps by it. They are kept as they were understood."""
+    errors: list[tuple[int, str, str]] = []
+    earlier: set[str] = set()
+    for step in steps:
+        try:
+            step.conditions = checked(step.conditions, earlier)
+        except BadConditions as bad:
+            errors += [(step.step_order, "conditions", sentence) for sentence in bad.sentences]
+        earlier.add(step.key)
+    if errors:
+        raise InvalidSteps(errors)
 
 
 def _kept_key(before: SequenceStep | None, spec: StepSpec, taken: set[str]) -> str:
@@ -277,5 +298,5 @@ def _end_everybody(sequence: RetentionSequence, now: datetime) -> None:
 
 
 def _as_audit(step: SequenceStep) -> dict[str, Any]:
-    names = ("key", "channel", "script_id", "delay_value", "delay_unit", "is_active", "on_failure")
+    names = ("key", "channel", "script_id", "delay_value", "delay_unit", "is_active", "on_failure", "conditions")
     return audit.snapshot(step, *names)

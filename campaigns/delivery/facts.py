@@ -66,6 +66,7 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
         is_suppressed=_is_suppressed(lead, item.channel, around.suppressed),
         step_is_on=item.step_is_on,
         has_script=item.script is not None,
+        conditions_hold=item.conditions_hold,
         is_stopped=_is_stopped(item.channel, provider, around.stopped),
         owner_runs=item.owner_runs,
         enrollment_is_paused=item.enrollment_is_paused,

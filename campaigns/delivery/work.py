@@ -32,6 +32,7 @@ class WorkItem:
     ended_because: Reason | None = None
     enrollment_is_paused: bool = False
     step_is_on: bool = True
+    conditions_hold: bool = True
     owner_runs: bool = True
     sequence_name: str = ""
     campaign: Campaign | None = None

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from campaigns.reasons import sentence_of
 from retention_center.api.fields import ObjectField
 from retention_center.api.serializers import WireModelSerializer, WireSerializer
 from retention_center.lib.channels import Channel
 from sequences.changing import MOST_STEPS
+from sequences.conditions import MOST_CONDITIONS, OPS
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.publishing import StepSpec
 from sequences.trigger_config import BadTriggerConfig, checked
@@ -52,12 +53,41 @@ class SequenceSerializer(WireModelSerializer):
             raise serializers.ValidationError([f"{key}: {said}" for key, said in bad.errors]) from bad
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "required": ["field", "op"],
+        "properties": {
+            "field": {
+                "type": "string",
+                "description": "status or source of the lead, meta.<name>, converted, or step.<key>.result:"
+                " what came of an earlier step of this version in the same run.",
+                "examples": ["status", "meta.plan", "step.welcome.result", "converted"],
+            },
+            "op": {"type": "string", "enum": list(OPS)},
+            "value": {
+                "description": "With in: a list. With exists: true (may be left out) or false."
+                " For status one of its codes; for converted true or false;"
+                " for a result sent, delivered, replied, clicked or failed."
+            },
+        },
+    }
+)
+class ConditionField(ObjectField):
+    """One condition; `sequences.conditions` says what is taken."""
+
+
 class StepSerializer(WireModelSerializer):
     script_id = serializers.CharField(allow_null=True, required=False, allow_blank=True, max_length=40)
     key = serializers.CharField(required=False, allow_blank=True, max_length=40)
     delay_value = serializers.IntegerField(min_value=0, max_value=LONGEST_DELAY)
     delay_unit = serializers.ChoiceField(choices=SequenceStep.DelayUnit.choices)
-    conditions = serializers.ListField(child=ObjectField(), required=False)
+    conditions = serializers.ListField(
+        child=ConditionField(),
+        required=False,
+        max_length=MOST_CONDITIONS,
+        help_text="All must hold when the step is due, or it is skipped with reason condition_not_met.",
+    )
     is_active = serializers.BooleanField(required=False, default=True)
 
     class Meta:
@@ -76,11 +106,6 @@ class StepSerializer(WireModelSerializer):
         )
         read_only_fields = ("id", "step_order")
 
-    def validate_conditions(self, value: list[Any]) -> list[Any]:
-        if value:
-            raise serializers.ValidationError("Steps take no conditions yet; leave them out, or send an empty list.")
-        return value
-
     def as_spec(self, values: dict[str, Any]) -> StepSpec:
         return StepSpec(
             channel=values["channel"],
@@ -90,6 +115,7 @@ class StepSerializer(WireModelSerializer):
             key=values.get("key", ""),
             is_active=values["is_active"],
             on_failure=values.get("on_failure", SequenceStep.OnFailure.SKIP),
+            conditions=values.get("conditions", []),
         )
 
 
@@ -174,7 +200,7 @@ class ExecutionSerializer(WireModelSerializer):
         return execution.reason or execution.held_reason
 
     def get_why(self, execution: SequenceStepExecution) -> str:
-        return sentence_of(self.get_reason(execution))
+        return execution.why
 
 
 class EnrollmentDetailSerializer(EnrollmentSerializer):

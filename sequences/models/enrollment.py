@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from campaigns.policy import ENDS_BY_ITSELF
+from campaigns.reasons import Reason, sentence_of
 from leads.models import Lead
 from retention_center.lib import clock
 from retention_center.lib.models import Identified
@@ -104,6 +106,10 @@ class SequenceStepExecutionQuerySet(models.QuerySet["SequenceStepExecution"]):
     def held(self) -> Self:
         return self.scheduled().exclude(held_reason="")
 
+    def waiting_for_staff(self) -> Self:
+        """Held without an end: nothing but a decision of staff moves them."""
+        return self.held().filter(due_at=None, held_until=None).exclude(held_reason__in=ENDS_BY_ITSELF)
+
 
 class SequenceStepExecution(Identified):
     """One step for one run of one enrollment: when, whether, and why not.
@@ -199,3 +205,11 @@ class SequenceStepExecution(Identified):
 
     def __str__(self) -> str:
         return f"{self.step_key} for {self.enrollment_id}"
+
+    @property
+    def why(self) -> str:
+        """Why it ended as it did or, while it waits, why it is held: one sentence, or nothing when all goes well."""
+        code = self.reason or self.held_reason
+        condition = self.result.get("conditionInWords") if code == Reason.CONDITION_NOT_MET else ""
+        said = sentence_of(code) if code else ""
+        return f"{said}: {condition[0].lower()}{condition[1:]}" if condition else said

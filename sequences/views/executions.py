@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django_filters import FilterSet
 
-from campaigns.reasons import sentence_of
 from retention_center.pages.columns import Column, Preset
 from retention_center.pages.filter_form import OneOf
 from retention_center.pages.lists import ListPage
@@ -27,7 +26,7 @@ class ExecutionList(ListPage):
         ),
         Column("status", "Status", sort="status", value=lambda row: row.status, place="state"),
         Column("step", "Step", sort="step__step_order", value=lambda row: row.step.step_order),
-        Column("why", "When and why", sort="scheduled_at", value=lambda row: reason_of(row), place="reason"),
+        Column("why", "When and why", sort="scheduled_at", value=lambda row: row.why, place="reason"),
         Column("executed", "Done", sort=F("executed_at").asc(nulls_last=True), value=lambda row: row.executed_at),
         Column("tries", "Tries", sort="try_no", value=lambda row: row.try_no, is_end=True),
     )
@@ -58,9 +57,3 @@ class ExecutionList(ListPage):
 
     def extra_context(self) -> dict[str, Any]:
         return record.context(self.request, self.sequence, "results", "Steps as they went")
-
-
-def reason_of(execution: SequenceStepExecution) -> str:
-    """Why it is held, or ended as it did; nothing when all went well."""
-    code = execution.reason or execution.held_reason
-    return sentence_of(code) if code else ""

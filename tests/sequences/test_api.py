@@ -106,7 +106,7 @@ def test_steps_are_replaced_as_a_whole_and_keep_their_keys_by_place(api):
         ({"delayUnit": "YEARS"}, "steps.0.delayUnit", "not a valid choice"),
         ({"scriptId": "nowhere"}, "steps.0.scriptId", "There is no such script"),
         ({"channel": "SMS"}, "steps.0.scriptId", "choose one that fits"),
-        ({"conditions": [{"field": "status"}]}, "steps.0.conditions", "Steps take no conditions yet"),
+        ({"conditions": [{"field": "status"}]}, "steps.0.conditions", "Condition 1: its op must be one of"),
         ({"onFailure": "cry"}, "steps.0.onFailure", "not a valid choice"),
     ],
 )
