@@ -5,8 +5,8 @@ Nothing is kept on the server until staff publish: every button posts the whole 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from django.http import QueryDict
@@ -15,7 +15,10 @@ from campaigns.models import Script
 from retention_center.api.text import is_storable
 from retention_center.lib import ids
 from retention_center.lib.channels import Channel
+from sequences import condition_form
 from sequences.changing import MOST_STEPS
+from sequences.condition_form import Typed
+from sequences.conditions import MOST_CONDITIONS, BadConditions, checked
 from sequences.models import SequenceStep
 from sequences.publishing import StepSpec
 from sequences.timing import in_words
@@ -38,6 +41,7 @@ class Row:
     on_failure: str = SequenceStep.OnFailure.SKIP
     is_active: bool = True
     is_removed: bool = False
+    conditions: list[Typed] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -51,6 +55,7 @@ class Row:
             delay_unit=step.delay_unit,
             on_failure=step.on_failure,
             is_active=step.is_active,
+            conditions=[Typed.of(one) for one in step.conditions],
         )
 
     @property
@@ -72,7 +77,30 @@ class Row:
 
     def facts(self) -> tuple[Any, ...]:
         """What publishing would write."""
-        return (self.key, self.choice, self.delay_value.strip(), self.delay_unit, self.on_failure, self.is_active)
+        return (
+            self.key,
+            self.choice,
+            self.delay_value.strip(),
+            self.delay_unit,
+            self.on_failure,
+            self.is_active,
+            self.as_conditions(),
+        )
+
+    def as_conditions(self) -> list[dict[str, Any]]:
+        """The conditions as publishing takes them."""
+        return [typed.as_condition() for typed in self.conditions]
+
+    def press(self, button: str) -> None:
+        """The buttons that change this step alone; "drop2" takes its third condition away."""
+        match button:
+            case "keep":
+                self.is_removed = False
+            case "on" | "off":
+                self.is_active = button == "on"
+            case "condition" if len(self.conditions) < MOST_CONDITIONS:
+                self.conditions.append(Typed())
+        self.conditions = [one for number, one in enumerate(self.conditions) if button != f"drop{number}"]
 
     def as_spec(self) -> StepSpec:
         """Only for a row without errors."""
@@ -84,6 +112,7 @@ class Row:
             key=self.key,
             is_active=self.is_active,
             on_failure=self.on_failure,
+            conditions=self.as_conditions(),
         )
 
 
@@ -127,19 +156,20 @@ class Draft:
             return uid
         match button:
             case "copy":
-                again = Row(**asdict(row) | {"uid": self._free_uid(), "key": ids.new_id(), "is_removed": False})
-                return self._insert(uid, again)
+                return self._insert(uid, self._copy_of(row))
             case "up" | "down":
                 self._move(row, -1 if button == "up" else 1)
             case "remove" if row.key in live_keys:
                 row.is_removed = True
             case "remove":
                 self.rows.remove(row)
-            case "keep":
-                row.is_removed = False
-            case "on" | "off":
-                row.is_active = button == "on"
+            case _:
+                row.press(button)
         return uid
+
+    def _copy_of(self, row: Row) -> Row:
+        conditions = [replace(one) for one in row.conditions]
+        return replace(row, uid=self._free_uid(), key=ids.new_id(), is_removed=False, conditions=conditions, errors={})
 
     def _insert(self, uid: str, new: Row, *, before: bool = False) -> str:
         place = next((i + (not before) for i, row in enumerate(self.rows) if row.uid == uid), len(self.rows))
@@ -161,21 +191,27 @@ class Draft:
 
     def check(self, scripts: Mapping[str, Script]) -> bool:
         """Whether every kept row can be published; each problem stands at its row as one sentence."""
+        earlier: set[str] = set()
         for row in self.rows:
-            row.errors = {} if row.is_removed else _problems(row, scripts)
+            row.errors = {} if row.is_removed else _problems(row, scripts, earlier)
+            earlier |= set() if row.is_removed else {row.key}
         return not any(row.errors for row in self.rows)
 
     def specs(self) -> list[StepSpec]:
         return [row.as_spec() for row in self.kept]
 
 
-def _problems(row: Row, scripts: Mapping[str, Script]) -> dict[str, str]:
+def _problems(row: Row, scripts: Mapping[str, Script], earlier: Collection[str]) -> dict[str, str]:
     found = {}
     if row.delay is None:
         found["delay"] = f"A delay is a whole number from 0 to {LONGEST_DELAY:,}."
     script = scripts.get(row.script_id)
     if row.script_id and (script is None or script.type != row.channel):
         found["script"] = "There is no such script any more; choose another."
+    try:
+        checked(row.as_conditions(), earlier)
+    except BadConditions as bad:
+        found["conditions"] = str(bad)
     return found
 
 
@@ -196,4 +232,5 @@ def _posted_row(post: QueryDict, uid: str) -> Row:
         on_failure=one_of("rule", RULES, SequenceStep.OnFailure.SKIP),
         is_active=post.get(f"{uid}-on") == "1",
         is_removed=post.get(f"{uid}-removed") == "1",
+        conditions=condition_form.posted(post, uid),
     )

@@ -19,7 +19,7 @@ from retention_center.lib.channels import Channel
 from retention_center.models import Role, User
 from retention_center.pages.partials import is_partial, pick_template
 from retention_center.pages.words import plural
-from sequences import changing, stats, trigger_config
+from sequences import changing, condition_form, stats, trigger_config
 from sequences.api.serializers import LONGEST_DELAY
 from sequences.building import RULES, UNITS, Draft
 from sequences.changing import CannotChange
@@ -114,8 +114,9 @@ class Builder:
         try:
             version = changing.replace_steps(self.sequence, specs, now=self.now, actor=actor)
         except InvalidSteps as bad:
-            for number, _field, sentence in bad.errors:
-                self.draft.kept[number - 1].errors["script"] = sentence
+            for number, field, sentence in bad.errors:
+                at = field if field == "conditions" else "script"
+                self.draft.kept[number - 1].errors[at] = sentence
             return self._again(422, "bad", "Not published: correct what is marked below.")
         except CannotChange as refusal:
             return self._again(409, "bad", str(refusal))
@@ -160,6 +161,7 @@ class Builder:
             "units": UNITS.items(),
             "rules": RULES.items(),
             "longest_delay": LONGEST_DELAY,
+            "condition_ops": condition_form.OPS.items(),
             "preview": previews.of(self.request, rows, self.shown, self.now),
             "action": reverse("sequence-steps", args=[self.sequence.pk]),
         }

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from campaigns.models import Script
+from sequences import condition_form
 from sequences.building import RULES, Row
+from sequences.condition_words import in_words
 from sequences.funnels import STATES
 from sequences.models import RetentionSequence, SequenceStep
 from sequences.stats import CELLS, StepFunnel
-from sequences.timing import in_words
+from sequences.timing import in_words as delay_in_words
 
 _WORDS = dict(STATES)
 QUIET = ("failed", "skipped")
@@ -30,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class ShownRow:
-    """``number`` is its place among the steps that stay, 0 when removed; ``tags`` are (word, tone)."""
+    """``number`` is its place among the steps that stay, 0 when removed; ``tags`` are (word, tone).
+
+    ``condition`` is all its conditions in words; ``condition_fields`` what they may speak of.
+    """
 
     row: Row
     number: int
@@ -42,6 +48,8 @@ class ShownRow:
     cells: list[Cell]
     waiting: int
     waiting_href: str
+    condition: str
+    condition_fields: list[tuple[str, str]]
 
     @property
     def uid(self) -> str:
@@ -56,7 +64,9 @@ def shown_rows(
     funnels: Mapping[str, StepFunnel],
 ) -> list[ShownRow]:
     by_key = {step.key: step for step in live}
-    found, number = [], 0
+    found: list[ShownRow] = []
+    earlier: list[tuple[str, int, str]] = []
+    number = 0
     for row in rows:
         number += not row.is_removed
         script = scripts.get(row.script_id)
@@ -73,8 +83,12 @@ def shown_rows(
                 cells=cells(sequence, row.key, funnel) if funnel and row.key in by_key else [],
                 waiting=funnel.waiting if funnel else 0,
                 waiting_href=rows_href(sequence, row.key, "waiting"),
+                condition=in_words(row.as_conditions(), {key: place for key, place, _name in earlier}),
+                condition_fields=condition_form.fields(earlier, row.conditions),
             )
         )
+        if not row.is_removed:
+            earlier.append((row.key, number, found[-1].name))
     return found
 
 
@@ -104,10 +118,15 @@ def _tags(row: Row, step: SequenceStep | None) -> list[tuple[str, str]]:
         tags = [("new", "good")]
     else:
         before = Row.of_step(step)
-        is_changed = (before.choice, before.on_failure) != (row.choice, row.on_failure)
+        is_changed = _told_as_changed(before) != _told_as_changed(row)
         tags = [("changed", "move")] if is_changed else []
         if (before.delay_value, before.delay_unit) != (row.delay_value.strip(), row.delay_unit):
-            tags.append((f"was {in_words(step.delay_value, step.delay_unit).removesuffix(' later')}", "move"))
+            tags.append((f"was {delay_in_words(step.delay_value, step.delay_unit).removesuffix(' later')}", "move"))
         if before.is_active != row.is_active:
             tags.append(("switched on" if row.is_active else "switched off", "move"))
     return tags
+
+
+def _told_as_changed(row: Row) -> tuple[Any, ...]:
+    """What has no tag of its own."""
+    return row.choice, row.on_failure, row.as_conditions()
