@@ -26,14 +26,14 @@ NEXT_MOVES: dict[str, tuple[str, str]] = {  # reason: what staff can do about it
     Reason.HOLIDAY: ("See the policy", "policy"),
     Reason.DAILY_CAP: ("See the policy", "policy"),
     Reason.CHANNEL_GAP: ("See the policy", "policy"),
+    Reason.LATE: ("Decide", "catch-up"),
+    Reason.WAITS_FOR_STAFF: ("Decide", "catch-up"),
 }
 ROW_MOVES: dict[str, str] = {  # reason: what to do with the very rows
     Reason.NO_ADDRESS: "Add addresses",
     Reason.INVALID_ADDRESS: "Correct addresses",
     Reason.BOUNCED: "Review leads",
     Reason.OUTCOME_UNKNOWN: "Decide",
-    Reason.LATE: "Decide",
-    Reason.WAITS_FOR_STAFF: "Decide",
     Reason.NOT_DELIVERED: "Review leads",
 }
 SHAPES = {

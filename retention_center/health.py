@@ -84,6 +84,18 @@ def recent_beats(now: datetime, minutes: int = 60) -> list[tuple[datetime, int]]
     return [(minute, seen.get(minute, 0)) for minute in each]
 
 
+def silences(since: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
+    """(stopped, back) of every time since then that the processor did not run for longer than ``QUIET``.
+
+    Oldest first; the last one may end ``now``. Beats are kept for two days. One query.
+    """
+    beats = Heartbeat.objects.filter(name=PROCESSOR, minute__gte=since).order_by("minute")
+    seen = list(beats.values_list("minute", "at"))
+    begins = [minute for minute, _at in seen[1:]] + [now]
+    ends = [at for _minute, at in seen]
+    return [(stopped, back) for stopped, back in zip(ends, begins, strict=False) if back - stopped > QUIET]
+
+
 def forget_old_beats(now: datetime) -> int:
     return Heartbeat.objects.filter(minute__lt=now - KEPT).delete()[0]
 

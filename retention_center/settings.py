@@ -164,6 +164,7 @@ JOBS = {  # kind: the function that does the job
     "enroll_leads": "sequences.bulk.run_job",
     "assign_leads": "campaigns.bulk.run_job",
     "change_enrollments": "sequences.bulk.change_job",
+    "release_held": "sequences.catching_up.run_job",
 }
 
 # What must call upwards, named once ------------------------------------------------------------------------

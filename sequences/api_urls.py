@@ -5,6 +5,7 @@ from django.urls import path
 from retention_center.api.routing import routes
 from sequences.api.cron import ProcessSequencesView
 from sequences.api.enrollments import EnrollmentViewSet, SequenceEnrollmentViewSet
+from sequences.api.held import HeldReleaseView, HeldView
 from sequences.api.sequences import SequenceViewSet
 
 urlpatterns = [
@@ -19,5 +20,7 @@ urlpatterns = [
         EnrollmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="api-enrollments-detail",
     ),
+    path("held", HeldView.as_view(), name="api-held"),
+    path("held/release", HeldReleaseView.as_view(), name="api-held-release"),
     path("cron/process-sequences", ProcessSequencesView.as_view(), name="api-cron"),
 ]

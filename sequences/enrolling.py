@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from campaigns.policy import ENDS_BY_ITSELF
 from campaigns.reasons import Reason
 from leads.models import Lead
 from retention_center import audit
@@ -139,8 +140,8 @@ def resume(enrollment: SequenceEnrollment, *, actor: Actor) -> None:
         raise RefusedTransition(f"{enrollment} is {enrollment.status}, not paused.", allowed)
     enrollment.move_to(STATUS.ACTIVE)
     for step in _open_steps([enrollment.pk]).filter(status=SequenceStepExecution.Status.SCHEDULED):
-        waits_for_staff = step.held_reason and step.held_until is None
-        due_at = None if waits_for_staff else max(step.scheduled_at, step.held_until or step.scheduled_at)
+        by_itself = not step.held_reason or step.held_until or step.held_reason in ENDS_BY_ITSELF
+        due_at = max(step.scheduled_at, step.held_until or step.scheduled_at) if by_itself else None
         SequenceStepExecution.objects.filter(pk=step.pk, fence=step.fence).update(due_at=due_at)
     audit.record(actor, "resume", enrollment)
 

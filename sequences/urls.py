@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from sequences.views import builder, enroll, executions, listing, moves, people, results, settings
+from sequences.views import builder, catch_up, enroll, executions, listing, moves, people, results, settings
 
 urlpatterns = [
+    path("catch-up/", catch_up.catch_up, name="catch-up"),
+    path("catch-up/steps/<str:pk>/", catch_up.held_step, name="held-step"),
     path("sequences/", listing.SequenceList.as_view(), name="sequences"),
     path("sequences/new/", settings.sequence_new, name="sequence-new"),
     path("sequences/start/<slug:slug>/", listing.sequence_start, name="sequence-start"),

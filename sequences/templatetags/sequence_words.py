@@ -24,6 +24,12 @@ def reason_words(code: str) -> str:
 
 
 @register.filter
+def decision_words(how: str) -> str:
+    """What staff decided about held steps: "spread" -> "released"."""
+    return {"spread": "released", "next_window": "moved to the next contact hours", "skip": "skipped"}.get(how, how)
+
+
+@register.filter
 def delay_short(step: SequenceStep) -> str:
     """ "2 d", "1 h", "3 w"; "now" for none."""
     return f"{step.delay_value} {step.delay_unit[0].lower()}" if step.delay_value else "now"

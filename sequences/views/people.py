@@ -141,6 +141,7 @@ def enrollment_page(request: HttpRequest, pk: str) -> HttpResponse:
         "sequence": sequence,
         "runs": _runs(executions),
         "next": next((one for one in executions if one.status in SequenceStepExecution.OPEN), None),
+        "waits_for_staff": enrollment.executions.waiting_for_staff().exists(),
         "why": sentence_of(enrollment.reason) if enrollment.reason else "",
         "may_change": request.user.may(Role.OPERATOR),  # type: ignore[union-attr]
         "can": {"pause": STATUS.PAUSED in allowed, "resume": STATUS.ACTIVE in allowed, "cancel": bool(allowed)},

@@ -38,6 +38,8 @@ def furnish() -> dict[str, Any]:
     done = {"status": "SENT", "contact_attempt": attempt, "scheduled_at": at, "executed_at": at}
     builders.make_execution(enrollment, 1, **done)
     builders.make_execution(enrollment, 2, held_reason="no_provider", due_at=None)
+    late = {"held_reason": "late", "held_since": at, "scheduled_at": at - timedelta(days=2), "due_at": None}
+    builders.make_execution(builders.make_enrollment(sequence, builders.make_lead()), 1, **late)
     builders.make_attempt(lead, channel=Channel.SMS, status="FAILED", reason="no_provider")
     conversion = builders.make_conversion(lead, campaign=campaign, contact_attempt=attempt)
     builders.make_conversion(source="keitaro", status="lead", standing="pending", sub_id="abc")
