@@ -5,6 +5,7 @@ from django.urls import path
 from retention_center.pages import saved_views, style, views
 
 urlpatterns = [
+    path("favicon.ico", views.favicon, name="favicon"),
     path("search/", views.search_page, name="search"),
     path("light/", views.light, name="light"),
     path("preferences/theme", views.theme_preference, name="theme"),

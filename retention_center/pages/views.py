@@ -4,8 +4,9 @@ from itertools import groupby
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from retention_center.auth.roles import needs
@@ -62,3 +63,9 @@ def _back(request: HttpRequest) -> HttpResponse:
     if request.headers.get("X-Requested-With") == "fetch":
         return HttpResponse(status=204)
     return redirect(own_address(request, request.POST.get("next") or request.headers.get("Referer")) or "/")
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Where browsers look for an icon on pages that name none, such as Django admin's."""
+    return redirect(static("img/favicon.svg"), permanent=True)

@@ -198,3 +198,8 @@ def test_a_stale_light_is_red(as_viewer):
     health.beat(health.PROCESSOR, sent=0, seconds=0.1, last={"sent": 0})
     state = health.processor_state(clock.now() + timedelta(minutes=6))
     assert state.tone == "bad"
+
+
+def test_browsers_find_an_icon_where_they_look_for_one(client):
+    answer = client.get("/favicon.ico")
+    assert (answer.status_code, answer["Location"]) == (301, "/static/img/favicon.svg")
