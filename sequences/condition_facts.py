@@ -12,8 +12,6 @@ from sequences.models import SequenceStep, SequenceStepExecution
 from sequences.triggers import CONVERSIONS
 
 Run = tuple[str, int]  # enrollment and run
-UNMET = "unmetCondition"  # in the result of an execution: the condition, as it was judged
-IN_WORDS = "conditionInWords"
 
 
 def judge(items: Sequence[WorkItem]) -> None:
@@ -59,7 +57,10 @@ def _tell(unmet: Sequence[tuple[WorkItem, Any]]) -> None:
         step = item.own.step
         words = in_words([condition], numbers[step.sequence_id, step.version])
         item.conditions_hold = False
-        item.own.result = {**item.own.result, UNMET: condition, IN_WORDS: words}
+        item.own.result |= {
+            SequenceStepExecution.UNMET_CONDITION: condition,
+            SequenceStepExecution.CONDITION_IN_WORDS: words,
+        }
 
 
 def _readable(conditions: Any) -> list[Mapping[str, Any]]:

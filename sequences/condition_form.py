@@ -44,7 +44,10 @@ class Typed:
 
     @classmethod
     def posted(cls, post: QueryDict, uid: str, number: int, *, is_final: bool) -> Self:
-        """As posted. A value that does not fit what was chosen becomes the first that does; with ``is_final``, none."""
+        """As posted. A value of what was chosen before, or that does not fit, becomes the first that does.
+
+        With ``is_final`` it becomes blank instead: nothing is published that nobody saw.
+        """
 
         def given(part: str, most: int) -> str:
             text = post.get(f"{uid}-{part}{number}", "")[:most]
@@ -54,9 +57,11 @@ class Typed:
         typed = cls(
             given("if", 60), op if op in OPS else "is", given("value", LONGEST_TYPED), given("meta", LONGEST_VALUE)
         )
-        known = [value for value, _label in typed.choices]
-        if known and typed.value not in known:
-            typed.value = "" if is_final else known[0]
+        was = cls(given("was", 60) or typed.what, typed.op)
+        is_stale = typed.value not in dict(typed.choices) if typed.choices else bool(was.choices)
+        if is_stale:
+            first = next(iter(dict(typed.choices)), "")
+            typed.value = "" if is_final else first
         return typed
 
     @property
@@ -116,7 +121,7 @@ def fields(earlier: Sequence[tuple[str, int, str]], chosen: Sequence[Typed]) -> 
         ("status", "Lead status"),
         ("source", "Lead source"),
         ("converted", "Converted"),
-        ("meta", "Meta field of the lead"),
+        ("meta", "Meta field"),
         *steps,
     ]
 

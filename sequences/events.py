@@ -73,7 +73,8 @@ def _told(step: SequenceStepExecution) -> tuple[str, str]:
         return f"held{until}", f"{sentence_of(step.held_reason)}.{times}"
     if step.status == STATUS.SCHEDULED:
         tried = f"Tried {plural(step.failures, 'time')}; the provider refused it." if step.failures else ""
-        return "planned", tried
+        depends = "Only if its conditions hold then." if step.step.conditions else ""
+        return "planned", f"{tried} {depends}".strip()
     return step.get_status_display().lower(), step.why if step.reason else ""
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from campaigns.reasons import Reason
 from retention_center.doctor import ALARM, Check
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
 from sequences.models.enrollment import SequenceStepExecutionQuerySet
@@ -51,6 +52,12 @@ def _without_a_reason(_now: datetime) -> QuerySet[SequenceStepExecution]:
     return closed.filter(reason="")
 
 
+def _without_the_condition(_now: datetime) -> QuerySet[SequenceStepExecution]:
+    """Left out for a condition, and nobody can say for which."""
+    left_out = SequenceStepExecution.objects.filter(status=Status.SKIPPED, reason=Reason.CONDITION_NOT_MET)
+    return left_out.exclude(result__has_key=SequenceStepExecution.CONDITION_IN_WORDS)
+
+
 def _overdue(now: datetime) -> QuerySet[SequenceStepExecution]:
     due = SequenceStepExecution.objects.due(now - OVERDUE_AFTER)
     return due.filter(sequence__in=RetentionSequence.objects.running())
@@ -68,6 +75,7 @@ CHECKS = [
     Check("INV-10", "What is in flight has an owner, a lease and a fence.", _unleased),
     Check("INV-18", "An execution's step belongs to its enrollment's sequence.", _strangers),
     Check("WHY", "Nothing is skipped or failed without a reason.", _without_a_reason),
+    Check("WHY-C", "A step left out for a condition says for which.", _without_the_condition),
     Check("L1", "Nothing due waits longer than two ticks.", _overdue, ALARM),
     Check("L2s", "No step is in flight longer than its lease and the settling time.", _stuck, ALARM),
 ]

@@ -129,6 +129,8 @@ class SequenceStepExecution(Identified):
         SKIPPED = "SKIPPED"
 
     OPEN = (Status.SCHEDULED, Status.PENDING)
+    # What ``result`` keeps of a step that was left out for a condition: the condition, and how it read then
+    UNMET_CONDITION, CONDITION_IN_WORDS = "unmetCondition", "conditionInWords"
 
     enrollment = models.ForeignKey(SequenceEnrollment, models.CASCADE, related_name="executions")
     sequence = models.ForeignKey(RetentionSequence, models.CASCADE, related_name="executions")
@@ -210,6 +212,6 @@ class SequenceStepExecution(Identified):
     def why(self) -> str:
         """Why it ended as it did or, while it waits, why it is held: one sentence, or nothing when all goes well."""
         code = self.reason or self.held_reason
-        condition = self.result.get("conditionInWords") if code == Reason.CONDITION_NOT_MET else ""
+        condition = self.result.get(self.CONDITION_IN_WORDS) if code == Reason.CONDITION_NOT_MET else ""
         said = sentence_of(code) if code else ""
         return f"{said}: {condition[0].lower()}{condition[1:]}" if condition else said

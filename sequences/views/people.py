@@ -24,8 +24,10 @@ from retention_center.pages.lists import ListPage
 from retention_center.pages.words import plural
 from sequences import bulk
 from sequences.bulk import BadQuery
+from sequences.condition_facts import step_numbers
+from sequences.condition_words import in_words
 from sequences.filters import EnrollmentFilters
-from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
+from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.views import record
 
 STATUS = SequenceEnrollment.Status
@@ -136,11 +138,13 @@ def enrollment_page(request: HttpRequest, pk: str) -> HttpResponse:
     executions = list(enrollment.executions.select_related("step__script").order_by("-run_no", "-scheduled_at", "-pk"))
     sequence = enrollment.sequence
     allowed = enrollment.allowed_moves() if enrollment.status in SequenceEnrollment.OPEN else ()
+    upcoming = next((one for one in executions if one.status in SequenceStepExecution.OPEN), None)
     context = {
         "enrollment": enrollment,
         "sequence": sequence,
         "runs": _runs(executions),
-        "next": next((one for one in executions if one.status in SequenceStepExecution.OPEN), None),
+        "next": upcoming,
+        "only": _only(upcoming) if upcoming else "",
         "waits_for_staff": enrollment.executions.waiting_for_staff().exists(),
         "why": sentence_of(enrollment.reason) if enrollment.reason else "",
         "may_change": request.user.may(Role.OPERATOR),  # type: ignore[union-attr]
@@ -153,6 +157,16 @@ def enrollment_page(request: HttpRequest, pk: str) -> HttpResponse:
         ],
     }
     return render(request, "sequences/enrollment.html", context)
+
+
+def _only(upcoming: SequenceStepExecution) -> str:
+    """The conditions of a step to come: "only if step 1 was not clicked". A query where there are any."""
+    step = upcoming.step
+    if not step.conditions:
+        return ""
+    steps = SequenceStep.objects.filter(sequence=step.sequence_id, version=step.version)
+    words = in_words(step.conditions, step_numbers(steps))
+    return f"only {words[0].lower()}{words[1:]}"
 
 
 def _runs(executions: Iterable[SequenceStepExecution]) -> list[tuple[int, list[SequenceStepExecution]]]:

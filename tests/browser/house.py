@@ -18,6 +18,7 @@ from sequences import starts
 from tests import builders
 
 NOT_WALKED = ("admin/", "api/", "auth/callback")  # Django's admin, the API's reference, the Auth Center's way back
+_IF_NO_REPLY = {"field": "step.step-1.result", "op": "is_not", "value": "replied"}
 
 
 def furnish() -> dict[str, Any]:
@@ -29,7 +30,7 @@ def furnish() -> dict[str, Any]:
     script = builders.make_script(campaign=campaign)
     for channel in (Channel.SMS, Channel.CALL, Channel.WEBHOOK):
         builders.make_script(channel)
-    steps = [{"script": script}, {"channel": Channel.SMS}, {"channel": Channel.CALL}]
+    steps = [{"script": script}, {"channel": Channel.SMS, "conditions": [_IF_NO_REPLY]}, {"channel": Channel.CALL}]
     sequence = builders.make_sequence(steps, name="Win back")
     draft = builders.make_sequence(2, name="Draft", status="DRAFT")
     enrollment = builders.make_enrollment(sequence, lead, current_step=1)

@@ -95,6 +95,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     ),
     "L3": lambda: InboundEvent.objects.update(status="WAITING", received_at=clock.now() - LONG_AGO),
     "WHY": lambda: SequenceStepExecution.objects.scheduled().update(status="SKIPPED"),
+    "WHY-C": lambda: SequenceStepExecution.objects.update(status="SKIPPED", reason="condition_not_met"),
 }
 HELD_BY_CONSTRAINTS = {"INV-19", "INV-19c"}  # the database lets nobody plant these
 

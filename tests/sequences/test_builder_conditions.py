@@ -75,6 +75,13 @@ def test_a_condition_that_makes_no_sense_is_not_published_and_stays_as_typed(as_
     assert sequence.version == 1
 
 
+def test_a_value_of_what_was_chosen_before_is_not_taken_for_the_new_field(as_operator, sequence):
+    page = Page(as_operator, sequence).press("show:s2").press("condition:s2").press("refresh", s2_if0="source")
+    assert 'name="s2-value0" id="s2-value0" value=""' in page.html
+    page.press("refresh", s2_value0="CRM").press("refresh", s2_if0="meta", s2_meta0="origin")
+    assert said(page)[1] == "If meta.origin is “CRM”"
+
+
 def test_removing_the_step_that_a_condition_speaks_of_is_told_at_the_condition(as_operator, sequence):
     sequence.live_steps().filter(step_order=2).update(conditions=[NOT_CLICKED])
     page = Page(as_operator, sequence).press("remove:s1")

@@ -195,3 +195,35 @@ def test_conditions_cost_two_queries_a_batch_and_none_where_there_are_none(now):
     plain = queries(2)
     assert queries(2, of_the_lead) == plain
     assert queries(2, results, converted) == queries(50, results, converted) == plain + 2
+
+
+def test_staff_read_the_condition_before_and_after(now, as_viewer):
+    sequence, lead = conditional(NOT_CLICKED), make_lead()
+    enter(sequence, [lead], now)
+    processor.run(now)
+    enrollment = lead.sequence_enrollments.get()
+    assert "Step 2, Script" in (page := as_viewer.get(enrollment.get_absolute_url()).content.decode())
+    assert ", only if step 1 was not clicked." in page
+    assert (
+        "As planned by the sequence, if its conditions hold then."
+        in as_viewer.get(f"/leads/{lead.pk}/").content.decode()
+    )
+
+    flag(lead, result={"clicked": True})
+    processor.run(now + DAY)
+
+    told = "The step&#x27;s condition was not met: if step 1 was not clicked"
+    assert told in as_viewer.get(enrollment.get_absolute_url()).content.decode()
+    assert told in as_viewer.get(f"/leads/{lead.pk}/").content.decode()
+    assert told in as_viewer.get(f"/sequences/{sequence.pk}/executions/").content.decode()
+
+
+def test_the_api_tells_which_condition_left_the_step_out(now, api):
+    sequence, lead = conditional({"field": "source", "op": "is", "value": "CRM"}), make_lead()
+    enter(sequence, [lead], now)
+    processor.run(now)
+    processor.run(now + DAY)
+    enrollment = lead.sequence_enrollments.get()
+    said = api("viewer").get(f"/api/enrollments/{enrollment.pk}").json()["executions"][-1]
+    assert (said["status"], said["reason"]) == ("SKIPPED", "condition_not_met")
+    assert said["why"] == "The step's condition was not met: if source is “CRM”"
