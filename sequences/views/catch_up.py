@@ -81,10 +81,12 @@ def key_of(group: Group) -> str:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Role.VIEWER)
+@needs(Role.VIEWER, write=Role.OPERATOR)
 def catch_up(request: HttpRequest) -> HttpResponse:
     """Everybody may look; operators decide."""
-    return _decide(request) if request.method == "POST" else _desk(request)
+    if request.method == "POST":
+        return _decide(request)
+    return _desk(request)
 
 
 def _desk(request: HttpRequest) -> HttpResponse:
@@ -115,10 +117,10 @@ def _desk(request: HttpRequest) -> HttpResponse:
 
 def _choices(group: Group, chosen: dict[str, str], hours: int) -> list[dict[str, Any]]:
     key = key_of(group)
-    labels = {**LABELS, LEAVE: "Leave"}
+    labels = [*LABELS.items(), (LEAVE, "Leave")]
     return [
         {"label": label, "href": _address(chosen | {key: str(how)}, hours), "is_current": chosen[key] == how}
-        for how, label in labels.items()
+        for how, label in labels
     ]
 
 
@@ -150,7 +152,6 @@ def _jobs(now: datetime) -> list[Job]:
 # Deciding ------------------------------------------------------------------------------------------------------------
 
 
-@needs(Role.OPERATOR)
 def _decide(request: HttpRequest) -> HttpResponse:
     decisions = _decisions(request.POST.getlist("decide"))
     if decisions is None:
