@@ -20,6 +20,7 @@ def record_delivery(event: InboundEvent, now: datetime) -> None:
     facts = event.facts
     reported = str(facts["status"])
     attempt.status = raised(attempt.status, reported)
+    attempt.provider_ref = attempt.provider_ref or event.provider_ref or None  # it may come before our own record
     attempt.result = merged(attempt.result, facts.get("result") or {})
     if reported in UNDELIVERED and attempt.status == reported:
         attempt.reason = str(UNDELIVERED[STATUS(reported)])

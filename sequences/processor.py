@@ -33,9 +33,13 @@ def run(now: datetime | None = None, *, seconds: float | None = None, until_idle
     def in_time() -> bool:
         return seconds is None or clock.monotonic() - began < seconds
 
+    def at() -> datetime:
+        # Asked anew for each batch: a worker that stood still must not go on as if it were still the hour before
+        return now or clock.now()
+
     total = Report()
     while True:
-        done = _round(now or clock.now(), in_time)
+        done = _round(at, in_time)
         total.add(done)
         if not until_idle or not (done.due or done.enrolled) or not in_time():
             break
@@ -45,25 +49,25 @@ def run(now: datetime | None = None, *, seconds: float | None = None, until_idle
     return counts | {"seconds": round(took, 3)}
 
 
-def _round(now: datetime, in_time: Callable[[], bool]) -> Report:
-    """Reconcile, apply waiting events, enroll by triggers, then everything that is due at ``now``."""
+def _round(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
+    """Reconcile, apply waiting events, enroll by triggers, then all that is due; ``at`` says what time it is."""
     total = Report()
     for sequence_id in _with_abandoned_work():
-        total.add(reconcile(DueSteps(sequence_id), now))
-    total.add(by_hand.reconcile_left(now))
-    inbox.apply_waiting(now)
-    total.enrolled += enroll_by_triggers(now)
-    total.add(_due_steps(now, in_time))
-    inbox.apply_waiting(now)
+        total.add(reconcile(DueSteps(sequence_id), at()))
+    total.add(by_hand.reconcile_left(at()))
+    inbox.apply_waiting(at())
+    total.enrolled += enroll_by_triggers(at())
+    total.add(_due_steps(at, in_time))
+    inbox.apply_waiting(at())
     return total
 
 
-def _due_steps(now: datetime, in_time: Callable[[], bool]) -> Report:
+def _due_steps(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
     """A batch from each sequence in turn, so that a large one cannot starve the others, until none has any."""
     total = Report()
-    waiting = [DueSteps(sequence_id) for sequence_id in sequences_with_due_steps(now)]
+    waiting = [DueSteps(sequence_id) for sequence_id in sequences_with_due_steps(at())]
     while waiting and in_time():
-        reports = [(source, run_batch(source, now)) for source in waiting]
+        reports = [(source, run_batch(source, at())) for source in waiting]
         for _source, report in reports:
             total.add(report)
         waiting = [source for source, report in reports if report.due or report.paced]

@@ -71,12 +71,19 @@ def _facts(attempt: ContactAttempt, answer: Answer, now: datetime) -> dict[str, 
         "status": raised(attempt.status, REPORTED[answer.outcome]),
         "provider_ref": attempt.provider_ref or (receipt.reference if receipt else None) or None,
         "was_unsent": attempt.was_unsent or is_unsent,
-        "reason": "" if answer.outcome == Outcome.SENT else str(answer.reason or Reason.REFUSED),
+        "reason": _reason(attempt, answer),
         "cost": receipt.cost if receipt and receipt.cost is not None else attempt.cost,
         "currency": receipt.currency if receipt and receipt.currency else attempt.currency,
         "completed_at": attempt.completed_at or (now if is_unsent else None),
         "result": merged(attempt.result, facts),
     }
+
+
+def _reason(attempt: ContactAttempt, answer: Answer) -> str:
+    """Why it did not go out; what a report or a look-up has said before stands."""
+    if attempt.status not in NOT_KNOWN:
+        return attempt.reason
+    return "" if answer.outcome == Outcome.SENT else str(answer.reason or Reason.REFUSED)
 
 
 def _reports(answers: Sequence[Answer]) -> list[InboundEvent]:
