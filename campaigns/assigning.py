@@ -7,16 +7,20 @@ leads at once count each lead once.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import batched
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 
 from campaigns.models import Campaign, CampaignLead
+from campaigns.models.campaign import CampaignLeadQuerySet
+from campaigns.reasons import Reason
 from leads.models import Lead
 from retention_center import audit
+from retention_center.lib import clock
 
 SLICE = 500  # leads per statement
-WAITING = (CampaignLead.Status.PENDING, CampaignLead.Status.CONTACTED)
+FREE: dict[str, Any] = {"held_reason": "", "held_until": None, "held_since": None}
 
 
 class Assigned(NamedTuple):
@@ -47,12 +51,15 @@ def assign_imported(campaign_id: str, lead_ids: Sequence[str], now: datetime) ->
 
 
 def remove(campaign: Campaign, lead_ids: Iterable[str], actor: audit.Actor) -> int:
-    """Take the leads out of the campaign: how many were in it. Their attempts stay."""
+    """Take the leads out of the campaign: how many were in it. Their attempts stay.
+
+    A place whose contact is in flight at this moment is not taken away but completed.
+    """
     with transaction.atomic():
         removed = 0
         for ids in _slices(list(dict.fromkeys(lead_ids))):
             _lock(ids)
-            removed += CampaignLead.objects.filter(campaign=campaign, lead_id__in=ids).delete()[0]
+            removed += _remove(CampaignLead.objects.filter(campaign=campaign, lead_id__in=ids))
         if removed:
             audit.record(actor, "remove leads", campaign, after={"removed": removed})
     return removed
@@ -65,9 +72,34 @@ def complete_for_lead(lead_ids: Sequence[str], reason: str, now: datetime) -> in
     """
     ended = 0
     for ids in _slices(lead_ids):
-        waiting = CampaignLead.objects.filter(lead_id__in=ids, status__in=WAITING)
-        ended += waiting.update(status=CampaignLead.Status.COMPLETED, reason=reason, completed_at=now, updated_at=now)
+        ended += _complete(CampaignLead.objects.filter(lead_id__in=ids), reason, now)
     return ended
+
+
+def start_waiting(campaign: Campaign, now: datetime) -> int:
+    """The campaign was made active: how many of its waiting leads are due now, or from its start on.
+
+    What waits for a later moment keeps it; what was too late is released, since staff decided it.
+    """
+    waiting = campaign.campaign_leads.waiting().filter(Q(due_at=None) | Q(due_at__lte=now), is_in_flight=False)
+    return waiting.update(
+        due_at=first_due(campaign, now), scheduled_at=first_due(campaign, now), updated_at=now, **FREE
+    )
+
+
+def first_due(campaign: Campaign, now: datetime) -> datetime:
+    return max(now, campaign.start_date or now)
+
+
+def _remove(places: CampaignLeadQuerySet) -> int:
+    in_flight = _complete(places.filter(is_in_flight=True), Reason.REMOVED_FROM_CAMPAIGN, clock.now())
+    return places.filter(is_in_flight=False).delete()[0] + in_flight
+
+
+def _complete(places: CampaignLeadQuerySet, reason: str, now: datetime) -> int:
+    return places.waiting().update(
+        status=CampaignLead.Status.COMPLETED, reason=reason, completed_at=now, updated_at=now, due_at=None, **FREE
+    )
 
 
 def _insert(campaign_id: str, lead_ids: Sequence[str], now: datetime) -> int:
@@ -79,6 +111,11 @@ def _insert(campaign_id: str, lead_ids: Sequence[str], now: datetime) -> int:
         for lead_id in present
         if lead_id not in known
     ]
+    # Whoever activates the campaign meanwhile finds these rows, or is found by us
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign_id)
+    if campaign.status == Campaign.Status.ACTIVE:
+        for place in fresh:
+            place.scheduled_at = place.due_at = first_due(campaign, now)
     CampaignLead.objects.bulk_create(fresh)
     return len(fresh)
 

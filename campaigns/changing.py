@@ -1,13 +1,16 @@
 """Campaigns made, changed, moved and deleted, each with its audit; pages, API and admin call these."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from campaigns import assigning
 from campaigns.meta import check_channels, check_meta
 from campaigns.models import Campaign
 from retention_center import audit
+from retention_center.lib import clock
 
 EARLIEST, LATEST = 2000, 2200  # years
 LONGEST_DESCRIPTION = 10_000
@@ -63,11 +66,13 @@ def change(campaign: Campaign, values: dict[str, Any], actor: audit.Actor) -> Ca
     return campaign
 
 
-def move(campaign: Campaign, status: str, actor: audit.Actor) -> None:
-    """Activate, pause or complete; raises RefusedTransition."""
+def move(campaign: Campaign, status: str, actor: audit.Actor, now: datetime | None = None) -> None:
+    """Activate, pause or complete, which holds from now on; raises RefusedTransition."""
     before = campaign.status
     with transaction.atomic():
         campaign.move_to(status)
+        if status == Campaign.Status.ACTIVE:
+            assigning.start_waiting(campaign, now or clock.now())
         audit.record(actor, "move", campaign, before={"status": before}, after={"status": status})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
-from campaigns.models import ContactAttempt
+from campaigns.models import CampaignLead, ContactAttempt
 from integrations.models import InboundEvent
 from retention_center import audit
 
@@ -20,6 +20,7 @@ def erase_leads(lead_ids: Sequence[str]) -> None:
         bare = {name: value for name, value in attempt.result.items() if name in FLAGS}
         if bare != attempt.result:
             ContactAttempt.objects.filter(pk=attempt.pk).update(result=bare)
+    CampaignLead.objects.filter(lead_id__in=lead_ids).update(last_error="")
     attempts.update(message={}, address="", notes="")
     told = InboundEvent.objects.filter(Q(lead_id__in=lead_ids) | Q(attempt_id__in=ids))
     told.waiting().update(status=InboundEvent.Status.REFUSED, reason="The lead was erased.")

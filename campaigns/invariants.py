@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
+from campaigns.due_contacts import overdue
 from campaigns.models import CampaignLead, ContactAttempt
 from leads.models import Suppression
 from retention_center.doctor import ALARM, Check
@@ -57,6 +58,20 @@ def _completed_open(_now: datetime) -> QuerySet[CampaignLead]:
     return CampaignLead.objects.filter(status=CampaignLead.Status.COMPLETED, completed_at=None)
 
 
+def _completed_due(_now: datetime) -> QuerySet[CampaignLead]:
+    return CampaignLead.objects.filter(status=CampaignLead.Status.COMPLETED).exclude(due_at=None)
+
+
+def _places_left(now: datetime) -> QuerySet[CampaignLead]:
+    """Contacts of campaigns whose worker died, and which nobody looked into."""
+    patience = timedelta(seconds=settings.SETTLE_SECONDS + 120)
+    return CampaignLead.objects.filter(is_in_flight=True, lease_until__lt=now - patience)
+
+
+def _places_overdue(now: datetime) -> QuerySet[CampaignLead]:
+    return overdue(now - timedelta(minutes=10))
+
+
 def _in_flight_long(now: datetime) -> QuerySet[ContactAttempt]:
     patience = timedelta(seconds=settings.LEASE_SECONDS + settings.SETTLE_SECONDS + 120)
     return OURS.filter(status=Status.PENDING, recorded_at__lt=now - patience)
@@ -88,6 +103,9 @@ CHECKS = [
     Check("INV-13", "What was sent has its provider's reference.", _without_reference),
     Check("INV-19c", "One place per lead in a campaign.", _pairs),
     Check("INV-9c", "A completed place says since when.", _completed_open),
+    Check("INV-9d", "A completed place waits for nothing.", _completed_due),
+    Check("L1c", "Due contacts of running campaigns are looked at.", _places_overdue, ALARM),
+    Check("L2c", "No contact of a campaign is left in flight.", _places_left, ALARM),
     Check("L2", "Nothing is in flight longer than a lease and the settling time.", _in_flight_long, ALARM),
     Check("L2h", "What came of a contact by hand is found out, or closed as unknown.", _by_hand_open, ALARM),
 ]

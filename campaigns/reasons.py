@@ -57,6 +57,7 @@ class Reason(StrEnum):
     DELETED = "deleted", Effect.STOP, "The lead was deleted"
     ERASED = "erased", Effect.STOP, "The lead was erased"
     REPLIED = "replied", Effect.STOP, "The lead replied"
+    NOTHING_LEFT = "nothing_left", Effect.STOP, "The campaign has nothing more to send"
     SEQUENCE_ARCHIVED = "sequence_archived", Effect.STOP, "The sequence was archived"
     ENROLLMENT_ENDED = "enrollment_ended", Effect.STOP, "The enrollment had ended"
     CANCELLED = "cancelled", Effect.STOP, "Cancelled by staff"

@@ -1,7 +1,7 @@
 """The due steps of one sequence, as work for the one door (campaigns.delivery)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Q
@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from campaigns.delivery.claiming import lock_free
 from campaigns.delivery.intent import lease_and_deadline
 from campaigns.delivery.reconcile import is_ripe
-from campaigns.delivery.work import Answer, Outcome, Report, WorkItem
+from campaigns.delivery.work import RETRY_AFTER, TRIES_BEFORE_SKIP, Answer, Outcome, Report, WorkItem
 from campaigns.models import ContactAttempt
 from campaigns.policy import Decision
 from campaigns.reasons import Effect, Reason
@@ -21,8 +21,6 @@ from sequences.condition_facts import judge
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
 
 STATUS = SequenceStepExecution.Status
-RETRY_AFTER = timedelta(hours=1)
-TRIES_BEFORE_SKIP = 2
 
 NOT_HELD = {"held_reason": "", "held_until": None, "held_since": None}
 NOT_CLAIMED = {"claimed_by": "", "lease_until": None}

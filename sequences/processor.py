@@ -10,7 +10,13 @@ from django.db.models import Exists, OuterRef
 from campaigns import by_hand
 from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.rounds import run_batch
-from campaigns.delivery.work import Report
+from campaigns.delivery.work import Report, WorkSource
+from campaigns.due_contacts import (
+    DueContacts,
+    campaigns_with_abandoned_work,
+    campaigns_with_due_contacts,
+    overdue,
+)
 from integrations import inbox
 from retention_center import health
 from retention_center.lib import clock
@@ -54,18 +60,21 @@ def _round(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
     total = Report()
     for sequence_id in _with_abandoned_work():
         total.add(reconcile(DueSteps(sequence_id), at()))
+    for campaign_id in campaigns_with_abandoned_work():
+        total.add(reconcile(DueContacts(campaign_id), at()))
     total.add(by_hand.reconcile_left(at()))
     inbox.apply_waiting(at())
     total.enrolled += enroll_by_triggers(at())
-    total.add(_due_steps(at, in_time))
+    total.add(_due_work(at, in_time))
     inbox.apply_waiting(at())
     return total
 
 
-def _due_steps(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
-    """A batch from each sequence in turn, so that a large one cannot starve the others, until none has any."""
+def _due_work(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
+    """A batch from each sequence and campaign in turn, so that none can starve the others, until none has any."""
     total = Report()
-    waiting = [DueSteps(sequence_id) for sequence_id in sequences_with_due_steps(at())]
+    waiting: list[WorkSource] = [DueSteps(sequence_id) for sequence_id in sequences_with_due_steps(at())]
+    waiting += [DueContacts(campaign_id) for campaign_id in campaigns_with_due_contacts(at())]
     while waiting and in_time():
         reports = [(source, run_batch(source, at())) for source in waiting]
         for _source, report in reports:
@@ -83,11 +92,11 @@ def sequences_with_due_steps(now: datetime) -> list[str]:
 
 
 def count_overdue(now: datetime) -> int:
-    """Steps of active sequences that should have been looked at two ticks ago; at most 1,000 are counted."""
+    """Steps and campaign contacts that should have been looked at two ticks ago; at most 1,000 of each are counted."""
     late = SequenceStepExecution.objects.due(now - OVERDUE_AFTER).filter(
         sequence__in=RetentionSequence.objects.running()
     )
-    return late.order_by()[:1000].count()
+    return late.order_by()[:1000].count() + overdue(now - OVERDUE_AFTER).order_by()[:1000].count()
 
 
 def _with_abandoned_work() -> list[str]:

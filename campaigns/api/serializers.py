@@ -75,11 +75,30 @@ class LeadBriefSerializer(WireModelSerializer):
 
 
 class CampaignLeadSerializer(WireModelSerializer):
+    """``done``: channels, or scripts of the e-mail sequence, that are over; ``dueAt``: when the next is looked at."""
+
     lead = LeadBriefSerializer(read_only=True)
 
     class Meta:
         model = CampaignLead
-        fields = ("id", "campaign_id", "lead_id", "status", "reason", "assigned_at", "completed_at", "lead")
+        fields = (
+            "id",
+            "campaign_id",
+            "lead_id",
+            "status",
+            "reason",
+            "assigned_at",
+            "completed_at",
+            "done",
+            "due_at",
+            "held_reason",
+            "held_until",
+            "is_in_flight",
+            "try_no",
+            "failures",
+            "last_error",
+            "lead",
+        )
         read_only_fields = fields
 
 

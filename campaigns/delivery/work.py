@@ -14,6 +14,9 @@ from campaigns.reasons import Reason
 from integrations.providers.base import Message, Receipt
 from leads.models import Lead
 
+RETRY_AFTER = timedelta(hours=1)
+TRIES_BEFORE_SKIP = 2
+
 
 @dataclass(slots=True)
 class WorkItem:

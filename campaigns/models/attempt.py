@@ -61,7 +61,7 @@ class ContactAttempt(Identified):
     provider = models.CharField(max_length=20, blank=True)
     provider_ref = models.CharField(max_length=255, null=True, blank=True)
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.SEQUENCE)
-    work_id = models.CharField(max_length=80, blank=True, help_text="The work item it was written for.")
+    work_id = models.CharField(max_length=100, blank=True, help_text="The work item it was written for.")
     try_no = models.PositiveIntegerField(default=1)
     idempotency_key = models.CharField(max_length=120, unique=True)
     address = models.CharField(max_length=254, blank=True)

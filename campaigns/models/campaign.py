@@ -1,10 +1,21 @@
+from datetime import datetime
+from typing import Self
+
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
 from leads.models import Lead
 from retention_center.lib import clock
 from retention_center.lib.models import Identified, Timestamped
 from retention_center.lib.states import Stateful
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def running(self, now: datetime) -> Self:
+        """Active campaigns inside their dates."""
+        begun = Q(start_date=None) | Q(start_date__lte=now)
+        return self.filter(begun, Q(end_date=None) | Q(end_date__gt=now), status=Campaign.Status.ACTIVE)
 
 
 class Campaign(Stateful, Identified, Timestamped):
@@ -36,6 +47,8 @@ class Campaign(Stateful, Identified, Timestamped):
     start_date = models.DateTimeField(null=True, blank=True)
     end_date = models.DateTimeField(null=True, blank=True)
 
+    objects = CampaignQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-id")
         indexes = [
@@ -50,14 +63,31 @@ class Campaign(Stateful, Identified, Timestamped):
         return reverse("campaign", args=[self.pk])
 
 
+class CampaignLeadQuerySet(models.QuerySet["CampaignLead"]):
+    def waiting(self) -> Self:
+        """Places with something still to come."""
+        return self.filter(status__in=CampaignLead.WAITING)
+
+    def due(self, now: datetime) -> Self:
+        """Places whose next contact's time has come; those held for staff or in flight have no ``due_at``."""
+        return self.waiting().filter(due_at__lte=now)
+
+
 class CampaignLead(Stateful, Identified):
-    """A lead's place in a campaign, one per pair (INV-19)."""
+    """A lead's place in a campaign, one per pair (INV-19), and the contact that comes next there.
+
+    ``done`` are the keys of the campaign's plan (`running.plan_of`) this lead is through with; they are never done
+    again, however the campaign is changed. ``due_at`` is when the processor looks next, ``scheduled_at`` when the
+    campaign wants it. In flight it is owned by ``claimed_by`` until ``lease_until``; whoever holds the current
+    ``fence`` settles it (INV-10). ``failures`` counts the refusals of the key that is next.
+    """
 
     class Status(models.TextChoices):
         PENDING = "PENDING", "Waiting"
         CONTACTED = "CONTACTED"
         COMPLETED = "COMPLETED"
 
+    WAITING = (Status.PENDING, Status.CONTACTED)
     MOVES = {
         Status.PENDING: {Status.CONTACTED, Status.COMPLETED},
         Status.CONTACTED: {Status.COMPLETED},
@@ -71,15 +101,45 @@ class CampaignLead(Stateful, Identified):
     assigned_at = models.DateTimeField(default=clock.now)
     completed_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
+    done = models.JSONField(default=list, blank=True)
+    scheduled_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    held_reason = models.CharField(max_length=40, blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+    held_since = models.DateTimeField(null=True, blank=True)
+    try_no = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=255, blank=True)
+    contact_attempt = models.ForeignKey(
+        "campaigns.ContactAttempt", models.SET_NULL, null=True, blank=True, related_name="campaign_places"
+    )
+    is_in_flight = models.BooleanField(default=False)
+    fence = models.PositiveIntegerField(default=0)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = CampaignLeadQuerySet.as_manager()
 
     class Meta:
         ordering = ("-assigned_at", "-id")
-        constraints = [models.UniqueConstraint(fields=["campaign", "lead"], name="campaign_lead_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "lead"], name="campaign_lead_once"),
+            models.CheckConstraint(
+                condition=Q(is_in_flight=False) | Q(lease_until__isnull=False, fence__gte=1, due_at=None),
+                name="campaign_lead_flight_is_leased",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["campaign", "status", "assigned_at"],
                 name="campaign_lead_by_status",
-            )
+            ),
+            models.Index(
+                fields=["campaign", "due_at", "id"],
+                condition=Q(status__in=["PENDING", "CONTACTED"], due_at__isnull=False),
+                name="campaign_lead_due",
+            ),
+            models.Index(fields=["lease_until"], condition=Q(is_in_flight=True), name="campaign_lead_in_flight"),
         ]
 
     def __str__(self) -> str:

@@ -61,8 +61,10 @@ class CampaignLeads(_OfCampaign):
     columns = (
         Column("lead", "Lead", sort=("lead__last_name", "lead__first_name"), value=str, place="lead"),
         Column("status", "In the campaign", sort="status", place="state"),
+        Column("next", "Next contact", sort="due_at", value=lambda row: row.due_at, place="reason"),
+        Column("done", "Contacts", value=lambda row: len(row.done)),
         Column("lead_status", "Lead's status", sort="lead__status", value=lambda row: row.lead.status),
-        Column("reason", "Why it ended", sort="reason", place="reason"),
+        Column("reason", "Why it ended", sort="reason"),
         Column("assigned", "Assigned", sort="assigned_at", value=lambda row: row.assigned_at),
         Column("completed", "Ended", sort="completed_at", value=lambda row: row.completed_at, is_extra=True),
     )

@@ -25,7 +25,7 @@ def test_a_deleted_lead_is_not_assigned(now):
 
 def test_assigning_costs_the_same_for_many_leads(now, django_assert_num_queries):
     campaign, ids = make_campaign(), [lead.pk for lead in make_leads(400)]
-    with django_assert_num_queries(6):  # transaction, lock, look-up, insert, audit
+    with django_assert_num_queries(7):  # transaction, lock, look-up, insert, audit
         assigning.assign(campaign, ids, now, SYSTEM)
 
 

@@ -73,6 +73,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "INV-7e": lambda: SequenceEnrollment.objects.update(status="CANCELLED"),
     "INV-9": lambda: SequenceEnrollment.objects.update(status="COMPLETED"),
     "INV-9c": lambda: CampaignLead.objects.update(status="COMPLETED"),
+    "INV-9d": lambda: CampaignLead.objects.update(status="COMPLETED", completed_at=clock.now(), due_at=clock.now()),
     "INV-10": lambda: SequenceStepExecution.objects.open().update(
         status="PENDING", fence=1, lease_until=clock.now(), claimed_by=""
     ),
@@ -89,6 +90,8 @@ FAULTS: dict[str, Callable[[], object]] = {
     "L1": lambda: SequenceStepExecution.objects.scheduled().update(due_at=clock.now() - LONG_AGO),
     "L2": lambda: ContactAttempt.objects.update(status="PENDING", recorded_at=clock.now() - LONG_AGO),
     "INV-2h": lambda: make_attempt(try_no=2, called_at=clock.now(), provider_ref="x"),
+    "L1c": lambda: CampaignLead.objects.update(due_at=clock.now() - LONG_AGO),
+    "L2c": lambda: CampaignLead.objects.update(is_in_flight=True, fence=1, lease_until=clock.now() - LONG_AGO),
     "L2h": lambda: make_attempt(status="UNKNOWN", called_at=clock.now(), recorded_at=clock.now() - LONG_AGO),
     "L2s": lambda: SequenceStepExecution.objects.open().update(
         status="PENDING", fence=1, lease_until=clock.now() - LONG_AGO, claimed_by="somebody"
