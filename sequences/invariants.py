@@ -63,6 +63,13 @@ def _overdue(now: datetime) -> QuerySet[SequenceStepExecution]:
     return due.filter(sequence__in=RetentionSequence.objects.running())
 
 
+def _forgotten(_now: datetime) -> QuerySet[SequenceStepExecution]:
+    """Waiting without a time, though neither staff nor a pause hold it: nobody would ever look at it again."""
+    timeless = SequenceStepExecution.objects.scheduled().filter(due_at=None)
+    for_staff = SequenceStepExecution.objects.waiting_for_staff().values("pk")
+    return timeless.filter(enrollment__status=SequenceEnrollment.Status.ACTIVE).exclude(pk__in=for_staff)
+
+
 def _stuck(now: datetime) -> QuerySet[SequenceStepExecution]:
     patience = timedelta(seconds=settings.SETTLE_SECONDS + 120)
     return SequenceStepExecution.objects.filter(status=Status.PENDING, lease_until__lt=now - patience)
@@ -77,5 +84,6 @@ CHECKS = [
     Check("WHY", "Nothing is skipped or failed without a reason.", _without_a_reason),
     Check("WHY-C", "A step left out for a condition says for which.", _without_the_condition),
     Check("L1", "Nothing due waits longer than two ticks.", _overdue, ALARM),
+    Check("L1h", "What waits has a time, or waits for staff or the end of a pause.", _forgotten),
     Check("L2s", "No step is in flight longer than its lease and the settling time.", _stuck, ALARM),
 ]

@@ -38,7 +38,7 @@ def furnish() -> dict[str, Any]:
     at = clock.now() - timedelta(hours=3)
     done = {"status": "SENT", "contact_attempt": attempt, "scheduled_at": at, "executed_at": at}
     builders.make_execution(enrollment, 1, **done)
-    builders.make_execution(enrollment, 2, held_reason="no_provider", due_at=None)
+    builders.make_execution(enrollment, 2, held_reason="no_provider")
     late = {"held_reason": "late", "held_since": at, "scheduled_at": at - timedelta(days=2), "due_at": None}
     builders.make_execution(builders.make_enrollment(sequence, builders.make_lead()), 1, **late)
     builders.make_attempt(lead, channel=Channel.SMS, status="FAILED", reason="no_provider")

@@ -88,6 +88,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "INV-21": lambda: Lead.objects.update(erased_at=clock.now()),
     "INV-21s": lambda: Lead.objects.first().suppressions.create(address_digest="", reason="x", source="x"),
     "L1": lambda: SequenceStepExecution.objects.scheduled().update(due_at=clock.now() - LONG_AGO),
+    "L1h": lambda: SequenceStepExecution.objects.scheduled().update(due_at=None),
     "L2": lambda: ContactAttempt.objects.update(status="PENDING", recorded_at=clock.now() - LONG_AGO),
     "INV-2h": lambda: make_attempt(try_no=2, called_at=clock.now(), provider_ref="x"),
     "L1c": lambda: CampaignLead.objects.update(due_at=clock.now() - LONG_AGO),

@@ -148,7 +148,7 @@ def test_the_gap_in_which_the_processor_stood_still_is_shown(as_viewer):
 
 
 def test_what_is_held_for_other_causes_is_told_but_not_offered(as_operator):
-    hold(make_sequence(1), 2, held_reason="no_provider")
+    hold(make_sequence(1), 2, held_reason="no_provider", due_at=clock.now() + timedelta(minutes=5))
 
     page = text_of(as_operator.get(URL))
 

@@ -24,7 +24,7 @@ def test_what_waits_is_told_by_sequence_and_reason(api):
     sequence = make_sequence(1, name="Win back")
     rows = hold(sequence, 3)
     hold(sequence, 1, held_reason="bad_template")
-    hold(sequence, 1, held_reason="no_provider")
+    hold(sequence, 1, held_reason="no_provider", due_at=clock.now() + timedelta(minutes=5))
 
     answer = api("viewer").get("/api/held")
 
