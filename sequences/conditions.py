@@ -195,6 +195,8 @@ def _checked(one: Any, earlier: Collection[str]) -> dict[str, Any]:
     if not isinstance(one, Mapping) or set(one) - {"field", "op", "value"}:
         raise _Bad("it is an object with field, op and value, and nothing else.")
     kind, name = split(one.get("field"))
+    if one.get("field") == "meta.":
+        raise _Bad("say which meta field, such as meta.plan.")
     if not kind or len(name) > LONGEST_VALUE:
         raise _Bad("its field is status, source, converted, meta.<name> or step.<key>.result.")
     if kind == "step" and name not in earlier:

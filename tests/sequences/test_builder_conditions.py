@@ -60,7 +60,7 @@ def test_several_are_kept_while_another_step_is_shown_and_one_is_dropped(as_oper
     [
         ({"s2_if0": "converted"}, "Condition 1: converted is true or false."),
         ({"s2_if0": "source", "s2_value0": ""}, "for none, use exists with false"),
-        ({"s2_if0": "meta"}, "its field is status, source"),
+        ({"s2_if0": "meta"}, "say which meta field"),
         ({"s2_if0": "colour"}, "its field is status, source"),
         ({"s2_op0": "in", "s2_value0": "Tired"}, "a lead&#x27;s status is NEW"),
         ({"s2_if0": "step:step-3", "s2_value0": "sent"}, "“step-3”, which does not stand before this one"),

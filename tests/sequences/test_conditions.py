@@ -166,7 +166,7 @@ def test_what_is_taken_is_kept_as_it_was_understood(conditions):
         (["status"], "Condition 1: it is an object with field, op and value"),
         ([condition("status", "is", "NEW") | {"or": 1}], "Condition 1: it is an object"),
         ([condition("status", "is", "NEW"), condition("colour", "is", "red")], "Condition 2: its field is status"),
-        ([condition("meta.", "is", "red")], "its field is status"),
+        ([condition("meta.", "is", "red")], "say which meta field, such as meta.plan."),
         ([condition("step.result", "is", "sent")], "its field is status"),
         ([condition("status", "like", "NEW")], "its op must be one of is, is_not, in, exists."),
         ([condition("status", "is", "Tired")], "a lead's status is NEW, CONTACTED,"),
