@@ -12,7 +12,7 @@ from campaigns.models import Campaign, ContactPolicy, Script
 from campaigns.wording import NAMES
 from retention_center.lib import ids
 from retention_center.lib.channels import Channel
-from retention_center.pages.forms import PageForm, VersionedForm
+from retention_center.pages.forms import PageForm, RowField, VersionedForm
 
 MINUTE = 60_000  # milliseconds
 DAY_CHOICES = [(code, name) for code, name in NAMES.items()]
@@ -109,6 +109,7 @@ class ScriptForm(VersionedForm):
     class Meta:
         model = Script
         fields = ("name", "type", "campaign", "subject", "content_type", "content", "url", "provider", "is_default")
+        field_classes = {"campaign": RowField}
         widgets = {
             "content": forms.Textarea(attrs={"rows": 12, "spellcheck": "true"}),
             "content_type": forms.RadioSelect,
@@ -208,7 +209,7 @@ class ContactNowForm(PageForm):
     """Which of a channel's scripts goes out now. ``token`` makes a second click the same wish as the first."""
 
     token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=ids.new_id)
-    script = forms.ModelChoiceField(
+    script = RowField(
         Script.objects.none(),
         empty_label=None,
         error_messages={"invalid_choice": "This script is archived, or not for this channel; choose another one."},
@@ -217,7 +218,8 @@ class ContactNowForm(PageForm):
     def __init__(self, channel: str, data: Any = None) -> None:
         self.channel = channel
         super().__init__(data, auto_id=f"id_{channel}_%s" if channel in Channel.values else "id_%s")
-        usable = Script.objects.select_related("campaign").filter(type=channel, archived_at=None)
+        known = {channel} & set(Channel.values)
+        usable = Script.objects.select_related("campaign").filter(type__in=known, archived_at=None)
         self._scripts().queryset = usable.order_by("-is_default", "name", "pk")
 
     @property
