@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sequences import enrolling
+from tests.browser.watching import Watch
 from tests.builders import make_leads, make_script, make_sequence
 
 
@@ -104,3 +105,14 @@ def test_a_sequence_is_activated_from_its_checklist(sit_down, operator):
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Pause it").click()
     expect(page.locator(".toast")).to_contain_text(f"{sequence} is paused.")
+
+
+@pytest.mark.parametrize(("width", "color_scheme"), [(1440, "light"), (360, "dark")])
+def test_conditions_are_edited_on_a_whole_page(sit_down, operator, sequence, width, color_scheme):
+    watch = Watch(sit_down(operator, width=width, color_scheme=color_scheme).new_page())
+    watch.open(f"{sequence.get_absolute_url()}?step=step-2")
+    watch.page.get_by_role("button", name="Add a condition").click()
+    watch.page.get_by_label("Condition 1 of step 2: of what").select_option("step:step-1")
+    expect(watch.page.locator("#step-s2 .step-end")).to_contain_text("If step 1 was sent")
+    watch.look_for_barriers()
+    assert not watch.problems, "\n".join(watch.problems)
