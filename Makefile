@@ -12,7 +12,7 @@ INSTALL = if [ -x $(V)/bin/uv ] || $(PY) -m pip install -q --disable-pip-version
 LOCK = $(V)/bin/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-annotate --no-header \
   pyproject.toml
 
-.PHONY: help run setup demo test check bench lock clean
+.PHONY: help run setup demo test check verify bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 15
@@ -33,6 +33,10 @@ test: $(V)/.test ## the suite on SQLite and on PostgreSQL, then the pages in a b
 
 check: $(V)/.dev ## format, lint, types, import order, migrations, templates, deployment
 	@$(PY) -m tests.check
+
+verify: N ?= 100000
+verify: $(V)/.dev ## N histories (default 100000) of the simulator, on all cores (hours)
+	@$(PY) -m tests.simulation --seeds $(N)
 
 bench: $(V)/.dev ## what things cost: one JSON line per figure (minutes)
 	@for db in sqlite postgres; do for rows in 10000 100000 1000000; do \
