@@ -91,7 +91,7 @@ class AuditedAdmin(admin.ModelAdmin):
             kwargs |= {"form_class": ShapedJSONField, "empty": db_field.default}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return super().formfield_for_foreignkey(db_field, request, **{"form_class": RowField} | kwargs)
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:

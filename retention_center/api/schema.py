@@ -64,7 +64,7 @@ class WireSchema(AutoSchema):
 
     def _get_request_body(self, direction: Literal["request", "response"] = "request") -> Any:
         """drf-spectacular draws no body for DELETE: give ``request={media type: serializer}`` where it has one."""
-        given = self.get_request_serializer() if self.method == "DELETE" else None
+        given: Any = self.get_request_serializer() if self.method == "DELETE" else None
         if not isinstance(given, dict):
             return super()._get_request_body(direction)
         bodies = {kind: self._get_request_for_media_type(one, direction)[0] for kind, one in given.items()}
