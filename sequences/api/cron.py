@@ -10,7 +10,8 @@ from rest_framework.response import Response
 
 from retention_center.api import throttles
 from retention_center.api.permissions import Open
-from retention_center.api.problems import Problem
+from retention_center.api.problems import CONTENT_TYPE, Problem
+from retention_center.api.schema import ProblemDetails
 from retention_center.api.views import WireView
 from retention_center.auth.callers import address_of
 from retention_center.auth.cron import carries_cron_token
@@ -33,7 +34,11 @@ class ProcessSequencesView(WireView):
     permission_classes = (Open,)
     throttle_classes = ()
 
-    @extend_schema(request=None, responses={200: RoundSerializer}, auth=[{"bearer": []}])  # type: ignore[list-item]
+    @extend_schema(
+        request=None,
+        responses={200: RoundSerializer, (503, CONTENT_TYPE): ProblemDetails},
+        auth=[{"bearer": []}],  # type: ignore[list-item]
+    )
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Claim new work for at most 20 s; the same answer as the command."""
         if not settings.CRON_TOKEN:
