@@ -45,7 +45,7 @@ def test_a_seed_always_tells_the_same_story():
     assert play(7).log == play(7).log
 
 
-@pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the mutants are the same on every database")
+@pytest.mark.once
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_simulator_finds_a_planted_fault(mutant):
     with planted(mutant):
