@@ -44,6 +44,23 @@ class ProviderPace(models.Model):
         return self.provider
 
 
+class ProviderBreaker(models.Model):
+    """Counts what a provider refuses to everybody; while ``retry_at`` stands, nothing more is sent through it.
+
+    ``failures`` are refusals since the last success that would have hit any message. ``opened_at`` is when they
+    became too many, ``retry_at`` when one message may try again.
+    """
+
+    provider = models.CharField(primary_key=True, max_length=20)
+    failures = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=255, blank=True)
+
+    def __str__(self) -> str:
+        return self.provider
+
+
 class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
     def waiting(self) -> Self:
         return self.filter(status=InboundEvent.Status.WAITING)

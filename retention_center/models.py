@@ -241,6 +241,23 @@ class Heartbeat(models.Model):
         return f"{self.name} {self.minute:%H:%M}"
 
 
+class DoctorRun(Identified):
+    """One examination of the whole database by the doctor: what it found, and how long it took."""
+
+    at = models.DateTimeField(default=clock.now)
+    seconds = models.FloatField()
+    violations = models.PositiveIntegerField()
+    alarms = models.PositiveIntegerField()
+    findings = models.JSONField(default=list, help_text="[{id, severity, promise, count, first}]")
+
+    class Meta:
+        ordering = ("-at", "-id")
+        indexes = [models.Index(fields=["at"], name="doctor_run_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"
+
+
 class IdempotencyRecord(models.Model):
     """The first answer to a POST with an Idempotency-Key, given again to its repeats for 24 h."""
 

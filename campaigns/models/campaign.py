@@ -23,7 +23,8 @@ class Campaign(Stateful, Identified, Timestamped):
 
     ``meta`` keeps the names other systems know: contactHoursStart, contactHoursEnd, contactDays,
     maxContactsPerDay, delayBetweenChannels (milliseconds), autoAssign, emailSequence, vapiConfig,
-    instantlySync, instantlyCampaignId.
+    instantlySync, instantlyCampaignId. With ``autoAssign`` new leads are assigned along ``assign_cursor``, the time of
+    the last lead looked at, and nobody who came before ``assigns_from``.
     """
 
     class Status(models.TextChoices):
@@ -46,6 +47,8 @@ class Campaign(Stateful, Identified, Timestamped):
     meta = models.JSONField(default=dict, blank=True)
     start_date = models.DateTimeField(null=True, blank=True)
     end_date = models.DateTimeField(null=True, blank=True)
+    assigns_from = models.DateTimeField(null=True, blank=True, editable=False)
+    assign_cursor = models.DateTimeField(null=True, editable=False)
 
     objects = CampaignQuerySet.as_manager()
 

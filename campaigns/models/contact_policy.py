@@ -29,6 +29,7 @@ class ContactPolicy(models.Model):
     delay_between_channels = models.PositiveBigIntegerField(default=0, help_text="Milliseconds.")
     late_after_hours = models.PositiveIntegerField(default=24, validators=[MinValueValidator(1)])
     holidays = models.JSONField(default=list, blank=True, help_text="Local dates without contact, YYYY-MM-DD.")
+    per_channel = models.JSONField(default=dict, blank=True, help_text="Narrower rules of single channels.")
     updated_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
@@ -58,6 +59,7 @@ class SendingPause(Identified):
         blank=True,
         help_text="The channel or provider; blank for everything.",
     )
+    note = models.CharField(max_length=200, blank=True, help_text="Why it is stopped.")
     created_at = models.DateTimeField(default=clock.now)
     created_by = models.ForeignKey(
         "retention_center.User",

@@ -24,6 +24,9 @@ class RetentionSequence(Stateful, Identified, Timestamped):
 
     ``version`` is the live version of the steps; every publishing makes the next one and keeps the old.
     ``trigger_config``: lookbackMinutes, source, status, minAgeHours, as its trigger uses them.
+    ``re_entry`` says whether its trigger takes somebody again whose run has finished, ``entrants_per_day`` how many
+    it may take in a day of the organisation's zone (empty: any number). ``contact_rules`` narrow the organisation's
+    contact policy, by the names of a campaign's ``meta``. ``draft`` are steps that are not yet published.
     Triggers walk along two cursors, each the time of the last lead looked at: ``changed_cursor`` over leads made or
     changed, ``age_cursor`` over leads that came of age (no_conversion). Nobody who matched before ``enrolls_from``
     enters by itself; empty means everybody may.
@@ -40,6 +43,11 @@ class RetentionSequence(Stateful, Identified, Timestamped):
         NEW_LEAD = "new_lead", "New lead"
         NO_CONVERSION = "no_conversion", "No conversion"
 
+    class ReEntry(models.TextChoices):
+        NEVER = "never", "Never"
+        AFTER_FINISHING = "after_finishing", "After finishing"
+        AFTER_DAYS = "after_days", "Some days after finishing"
+
     MOVES = {
         Status.DRAFT: {Status.ACTIVE},
         Status.ACTIVE: {Status.PAUSED, Status.ARCHIVED},
@@ -53,7 +61,13 @@ class RetentionSequence(Stateful, Identified, Timestamped):
     channels = models.JSONField(default=list, help_text="The channels of its live steps.")
     trigger_type = models.CharField(max_length=15, choices=Trigger, default=Trigger.MANUAL)
     trigger_config = models.JSONField(default=dict, blank=True)
+    re_entry = models.CharField(max_length=15, choices=ReEntry, default=ReEntry.NEVER)
+    re_entry_days = models.PositiveIntegerField(null=True, blank=True)
+    entrants_per_day = models.PositiveIntegerField(null=True, blank=True)
+    contact_rules = models.JSONField(default=dict, blank=True)
     stop_on_reply = models.BooleanField(default=True)
+    draft = models.JSONField(null=True, blank=True, editable=False)
+    drafted_at = models.DateTimeField(null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=0, help_text="The live version of its steps; 0: none yet.")
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
     enrolls_from = models.DateTimeField(null=True, blank=True, editable=False)
@@ -117,3 +131,25 @@ class SequenceStep(Identified, Timestamped):
 
     def __str__(self) -> str:
         return f"Step {self.step_order} of {self.sequence}"
+
+
+class SequenceVersion(Identified):
+    """One publishing of a sequence's steps: when, by whom, and what became of the people who were in it."""
+
+    class Mode(models.TextChoices):
+        MOVE = "move", "People move to it"
+        PIN = "pin", "People finish on the version they began with"
+
+    sequence = models.ForeignKey(RetentionSequence, models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    mode = models.CharField(max_length=4, choices=Mode, default=Mode.MOVE)
+    published_at = models.DateTimeField()
+    published_by = models.CharField(max_length=200, blank=True)
+    rolled_back_to = models.PositiveIntegerField(null=True, blank=True, help_text="The older version it repeats.")
+
+    class Meta:
+        ordering = ("-version",)
+        constraints = [models.UniqueConstraint(fields=["sequence", "version"], name="sequence_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.sequence}, version {self.version}"
