@@ -83,6 +83,11 @@ class SequenceEnrollment(Stateful, Identified):
             ),
             models.Index(fields=["lead", "status"], name="enrollment_of_lead"),
             models.Index(fields=["sequence", "enrolled_at", "id"], name="enrollment_newest"),
+            models.Index(  # re-entry walks along it
+                fields=["sequence", "completed_at", "id"],
+                condition=Q(status="COMPLETED"),
+                name="enrollment_finished",
+            ),
         ]
 
     def __str__(self) -> str:

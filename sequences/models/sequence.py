@@ -27,9 +27,9 @@ class RetentionSequence(Stateful, Identified, Timestamped):
     ``re_entry`` says whether its trigger takes somebody again whose run has finished, ``entrants_per_day`` how many
     it may take in a day of the organisation's zone (empty: any number). ``contact_rules`` narrow the organisation's
     contact policy, by the names of a campaign's ``meta``. ``draft`` are steps that are not yet published.
-    Triggers walk along two cursors, each the time of the last lead looked at: ``changed_cursor`` over leads made or
-    changed, ``age_cursor`` over leads that came of age (no_conversion). Nobody who matched before ``enrolls_from``
-    enters by itself; empty means everybody may.
+    Triggers walk along three cursors, up to which nobody is left to take: ``changed_cursor`` over leads made or
+    changed, ``age_cursor`` over leads that came of age (no_conversion), ``finished_cursor`` over runs that finished
+    (re-entry). Nobody who matched before ``enrolls_from`` enters by itself; empty means everybody may.
     """
 
     class Status(models.TextChoices):
@@ -73,6 +73,7 @@ class RetentionSequence(Stateful, Identified, Timestamped):
     enrolls_from = models.DateTimeField(null=True, blank=True, editable=False)
     changed_cursor = models.DateTimeField(null=True, editable=False)
     age_cursor = models.DateTimeField(null=True, editable=False)
+    finished_cursor = models.DateTimeField(null=True, editable=False)
 
     objects = RetentionSequenceQuerySet.as_manager()
 
