@@ -26,7 +26,7 @@ def judge(items: Sequence[WorkItem]) -> None:
     fields = {split(one.get("field")) for item in conditional for one in _readable(item.own.step.conditions)}
     kinds = {kind for kind, _name in fields}
     results = _results(conditional, {name for kind, name in fields if kind == "step"}) if "step" in kinds else {}
-    converted = _converted([item.lead.pk for item in conditional]) if "converted" in kinds else set()
+    converted = converted_among([item.lead.pk for item in conditional]) if "converted" in kinds else set()
     unmet: list[tuple[WorkItem, Any]] = []
     for item in conditional:
         run = results.get((item.own.enrollment_id, item.own.run_no), {})
@@ -85,6 +85,7 @@ def _results(items: Sequence[WorkItem], keys: Collection[str]) -> Mapping[Run, d
     return found
 
 
-def _converted(lead_ids: Sequence[str]) -> set[str]:
+def converted_among(lead_ids: Sequence[str]) -> set[str]:
+    """Those with a pending or confirmed conversion; one query."""
     buyers = Lead.objects.filter(pk__in=lead_ids, conversions__standing__in=CONVERSIONS)
     return set(buyers.order_by().values_list("pk", flat=True))

@@ -41,6 +41,17 @@ def matching(sequence: RetentionSequence, now: datetime) -> QuerySet[Lead]:
     return leads.exclude(Exists(SequenceEnrollment.objects.filter(sequence=sequence, lead=OuterRef("pk"))))
 
 
+def would_enter(sequence: RetentionSequence, at: datetime) -> list[QuerySet[Lead]]:
+    """Whom the sequence's looks up to ``at`` would take, as things stand now: what the forecast asks. Changes nothing."""
+    return list(_unseen(sequence, at, {}))
+
+
+def comes_of_age(sequence: RetentionSequence, created_at: datetime) -> datetime:
+    """When the sequence may first take a lead that was made then."""
+    waits = sequence.trigger_type == RetentionSequence.Trigger.NO_CONVERSION
+    return created_at + _min_age(sequence) if waits else created_at
+
+
 def _look(sequence: RetentionSequence, now: datetime) -> int:
     """Enroll whom the sequence has not seen, then move its cursors to the last lead looked at."""
     seen = {"changed_cursor": _last_change(), "age_cursor": sequence.age_cursor}
