@@ -17,10 +17,10 @@ LOOK_AGAIN = {  # what nobody can foresee the end of is asked again after this t
     Reason.NO_PROVIDER: timedelta(minutes=5),
     Reason.SENDING_PAUSED: timedelta(minutes=1),
     Reason.SEQUENCE_PAUSED: timedelta(minutes=5),
-    Reason.PROVIDER_REFUSES: timedelta(minutes=15),
+    Reason.PROVIDER_REFUSES: timedelta(minutes=1),
 }
 # Holds whose end nobody knows, but which end without a decision of staff
-ENDS_BY_ITSELF = frozenset({*LOOK_AGAIN, Reason.RATE_LIMITED, Reason.ENROLLMENT_PAUSED})
+ENDS_BY_ITSELF = frozenset({*LOOK_AGAIN, Reason.PROVIDER_DOWN, Reason.RATE_LIMITED, Reason.ENROLLMENT_PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Facts:
     owner_runs: bool = True  # the sequence or campaign is active
     enrollment_is_paused: bool = False
     provider: str | None = None
+    provider_back_at: datetime | None = None  # until then nothing is sent through it
+    provider_asked_to_wait: bool = False  # that is what it asked for; else it fails for everybody
     contacts: Sequence[datetime] = field(default_factory=tuple)
     due_since: datetime | None = None
 
@@ -103,7 +105,12 @@ def decide(facts: Facts, now: datetime) -> Decision:
         return Decision(Reason.LATE)
     if facts.provider is None:
         return Decision(Reason.NO_PROVIDER, look_again=now + LOOK_AGAIN[Reason.NO_PROVIDER])
-    return _when(facts, now)
+    timed = _when(facts, now)
+    if timed.sends and facts.provider_back_at and now < facts.provider_back_at:
+        # Not "until": an outage is no plan, and what it makes later than the late rule allows is for staff
+        down = Reason.RATE_LIMITED if facts.provider_asked_to_wait else Reason.PROVIDER_DOWN
+        return Decision(down, look_again=facts.provider_back_at)
+    return timed
 
 
 def _ended(facts: Facts) -> Reason | None:

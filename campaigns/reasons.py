@@ -37,6 +37,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited", Effect.HOLD, "The provider asked us to wait"
     BEYOND_PACE = "beyond_pace", Effect.HOLD, "As much as the provider's pace allows is under way"
     PROVIDER_REFUSES = "provider_refuses", Effect.HOLD, "The provider refuses everything we send; check its credentials"
+    PROVIDER_DOWN = "provider_down", Effect.HOLD, "The provider fails for everybody; one message tries again by itself"
     BAD_TEMPLATE = "bad_template", Effect.HOLD, "The script cannot be rendered; correct it"
     WAITS_FOR_STAFF = "waits_for_staff", Effect.HOLD, "It failed twice and waits for staff"
     # Skipped

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from integrations import breaker
 from integrations.models import ProviderPace
 
 WINDOW_SECONDS = 2.0
@@ -11,10 +12,11 @@ WINDOW_SECONDS = 2.0
 def take(wanted: Mapping[str, int], rates: Mapping[str, float | None], real_now: datetime) -> dict[str, int]:
     """How many of the wanted calls each provider may start now. Call inside the claiming transaction.
 
-    ``rates`` are calls per second, None for unlimited; ``real_now`` is the clock, never a passed-in time.
+    A provider that fails for everybody gets one, to try, or none (`integrations.breaker`). ``rates`` are calls
+    per second, None for unlimited; ``real_now`` is the clock, never a passed-in time.
     """
     paced = sorted(name for name, count in wanted.items() if count and rates.get(name) is not None)
-    granted = dict(wanted)
+    granted = breaker.admit(wanted, real_now)
     if not paced:
         return granted
     buckets = ProviderPace.objects.select_for_update().in_bulk(paced)
@@ -24,7 +26,7 @@ def take(wanted: Mapping[str, int], rates: Mapping[str, float | None], real_now:
         bucket = buckets.get(name) or ProviderPace(provider=name, tokens=capacity, filled_at=real_now)
         passed = max((real_now - bucket.filled_at).total_seconds(), 0.0)
         tokens = min(capacity, bucket.tokens + passed * rate)
-        granted[name] = min(wanted[name], int(tokens))
+        granted[name] = min(granted[name], int(tokens))
         ProviderPace.objects.update_or_create(
             provider=name,
             defaults={"tokens": tokens - granted[name], "filled_at": real_now},

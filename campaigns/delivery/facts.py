@@ -1,5 +1,6 @@
 """Everything `policy.decide` needs to know about a batch, in a constant number of queries."""
 
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,16 @@ from campaigns.models import Campaign, CampaignLead, ContactAttempt, ContactPoli
 from campaigns.policy import Facts
 from campaigns.rules import narrowed, organisation_rules, zones_of
 from campaigns.windows import Rules
+from integrations import breaker
 from integrations.providers.registry import ActiveProviders
 from leads.models import Lead, Suppression
 from leads.suppression import digest, standing_for
+from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 
 # Far enough back for the local day of any zone (27 hours) and for any gap up to a week
 CONTACTS_LOOK_BACK = timedelta(days=7)
+SPREAD = timedelta(seconds=30)  # what waits for a provider comes back within this time, not all at once
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Surroundings:
     stopped: set[tuple[str, str]]
     suppressed: set[tuple[str, str]]
     contacts: dict[str, list[datetime]]
+    waits: dict[str, tuple[datetime, bool]]  # providers left alone: until when, and whether they asked for it
     chosen: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def provider_for(self, channel: str, preferred: str) -> str | None:
@@ -40,7 +45,7 @@ class Surroundings:
 
 
 def surroundings(leads: Sequence[Lead], now: datetime) -> Surroundings:
-    """Six queries, whatever the batch. Call it after the leads are locked."""
+    """Seven queries, whatever the batch. Call it after the leads are locked."""
     rules = organisation_rules(ContactPolicy.load())
     return Surroundings(
         providers=ActiveProviders.load(),
@@ -49,6 +54,7 @@ def surroundings(leads: Sequence[Lead], now: datetime) -> Surroundings:
         stopped=set(SendingPause.objects.values_list("scope", "target")),
         suppressed=standing_for([address for lead in leads for address in (lead.email, lead.phone) if address]),
         contacts=_recent_contacts(leads, now),
+        waits=_waits(now),
     )
 
 
@@ -56,6 +62,7 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
     lead = item.lead
     address = lead.address_for(item.channel)
     provider = around.provider_for(item.channel, item.script.provider if item.script else "")
+    back_at, asked = around.waits.get(provider or "", (None, False))
     return Facts(
         zones=zones_of(lead),
         rules=around.rules_of_lead.get(lead.pk, around.rules),
@@ -71,9 +78,27 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
         owner_runs=item.owner_runs,
         enrollment_is_paused=item.enrollment_is_paused,
         provider=provider,
+        provider_back_at=back_at + _share(item.id) * SPREAD if back_at else None,
+        provider_asked_to_wait=asked,
         contacts=tuple(around.contacts.get(lead.pk, ())),
         due_since=item.due_since,
     )
+
+
+def _waits(now: datetime) -> dict[str, tuple[datetime, bool]]:
+    """Outages run on the real clock; here they end as long after ``now`` as they really will."""
+    real_now = clock.now()
+    standing = breaker.standing(real_now)
+    return {
+        name: (now + (row.retry_at - real_now), row.opened_at is None)
+        for name, row in standing.items()
+        if row.retry_at
+    }
+
+
+def _share(work_id: str) -> float:
+    """From 0 to below 1, always the same for one piece of work."""
+    return zlib.crc32(work_id.encode()) / 2**32
 
 
 def _is_suppressed(lead: Lead, channel: str, suppressed: set[tuple[str, str]]) -> bool:
