@@ -20,7 +20,7 @@ from sequences.changing import MOST_STEPS
 from sequences.condition_form import Typed
 from sequences.conditions import MOST_CONDITIONS, BadConditions, checked
 from sequences.models import SequenceStep
-from sequences.publishing import StepSpec
+from sequences.specs import StepSpec
 from sequences.timing import in_words
 
 LONGEST_DELAY = 3_650

@@ -12,8 +12,9 @@ from retention_center.audit import Actor
 from retention_center.lib import clock
 from retention_center.lib.states import RefusedTransition
 from sequences import publishing
-from sequences.models import RetentionSequence
-from sequences.publishing import CannotActivate, StepSpec
+from sequences.models import RetentionSequence, SequenceVersion
+from sequences.publishing import CannotActivate
+from sequences.specs import StepSpec, spec_of
 from sequences.trigger_config import BadTriggerConfig, checked
 
 STATUS = RetentionSequence.Status
@@ -72,15 +73,51 @@ def _begin_trigger_anew(sequence: RetentionSequence, changed: dict[str, Any]) ->
         sequence.changed_cursor = sequence.age_cursor = None
 
 
-def replace_steps(sequence: RetentionSequence, specs: Sequence[StepSpec], *, now: datetime, actor: Actor) -> int:
-    """Publish new steps and move everybody to them: the version. Raises InvalidSteps or CannotChange."""
+def replace_steps(
+    sequence: RetentionSequence,
+    specs: Sequence[StepSpec],
+    *,
+    mode: str = SequenceVersion.Mode.MOVE,
+    seen: int | None = None,
+    now: datetime,
+    actor: Actor,
+) -> int:
+    """Publish new steps: the version. ``mode`` and ``seen`` as `publishing.publish` says.
+
+    Raises InvalidSteps, CannotChange or MovedOn.
+    """
+    check_steps(sequence, specs)
+    return publishing.publish(sequence, specs, mode=mode, seen=seen, now=now, actor=actor)
+
+
+def roll_back(sequence: RetentionSequence, to: int, *, mode: str, seen: int | None, now: datetime, actor: Actor) -> int:
+    """Publish the steps of an older version once more, with their keys, as a new one: its number.
+
+    Raises as `replace_steps` does; CannotChange where there is no such version, or it is the live one.
+    """
+    specs = older_specs(sequence, to)
+    check_steps(sequence, specs)
+    return publishing.publish(sequence, specs, mode=mode, seen=seen, rolled_back_to=to, now=now, actor=actor)
+
+
+def older_specs(sequence: RetentionSequence, version: int) -> list[StepSpec]:
+    """The steps of a version that is not live; raises CannotChange."""
+    if version == sequence.version:
+        raise CannotChange(f"Version {version} of {sequence} is live; there is nothing to roll back to.")
+    specs = [spec_of(step) for step in sequence.steps.filter(version=version).order_by("step_order")]
+    if not specs and not sequence.versions.filter(version=version).exists():
+        raise CannotChange(f"{sequence} has no version {version}; see which it has.")
+    return specs
+
+
+def check_steps(sequence: RetentionSequence, specs: Sequence[StepSpec]) -> None:
+    """Raise CannotChange where the sequence, as it is now, cannot have these steps."""
     if sequence.status == STATUS.ARCHIVED:
         raise CannotChange(f"{sequence} is archived; its steps stay as they are.")
     if len(specs) > MOST_STEPS:
         raise CannotChange(f"A sequence has at most {MOST_STEPS} steps; these are {len(specs)}.")
     if sequence.status == STATUS.ACTIVE and not any(spec.is_active for spec in specs):
         raise CannotChange(f"{sequence} is active and needs a step that is on; pause it first.")
-    return publishing.publish(sequence, specs, now=now, actor=actor)
 
 
 def move(
@@ -109,4 +146,14 @@ def delete(sequence: RetentionSequence, actor: Actor) -> None:
         locked.delete()
 
 
-__all__ = ["CannotActivate", "CannotChange", "change", "check", "create", "delete", "move", "replace_steps"]
+__all__ = [
+    "CannotActivate",
+    "CannotChange",
+    "change",
+    "check",
+    "create",
+    "delete",
+    "move",
+    "replace_steps",
+    "roll_back",
+]

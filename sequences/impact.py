@@ -8,7 +8,7 @@ from campaigns.models import Script
 from retention_center.pages.words import plural
 from sequences.advancing import next_step
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
-from sequences.publishing import StepSpec
+from sequences.specs import StepSpec
 
 STATUS = SequenceStepExecution.Status
 

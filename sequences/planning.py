@@ -6,7 +6,7 @@ from datetime import datetime
 from campaigns.rules import main_zone, zones_of
 from campaigns.windows import Rules, next_opening
 from leads.models import Lead
-from sequences.publishing import StepSpec
+from sequences.specs import StepSpec
 from sequences.timing import after
 
 

@@ -12,7 +12,7 @@ from retention_center.audit import Actor
 from retention_center.lib.channels import Channel
 from sequences import changing, publishing
 from sequences.models import RetentionSequence, SequenceStep
-from sequences.publishing import StepSpec
+from sequences.specs import StepSpec
 
 HOURS, DAYS, WEEKS = SequenceStep.DelayUnit.HOURS, SequenceStep.DelayUnit.DAYS, SequenceStep.DelayUnit.WEEKS
 TRIGGER = RetentionSequence.Trigger

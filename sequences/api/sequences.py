@@ -25,7 +25,7 @@ from sequences.api.serializers import (
 from sequences.changing import CannotActivate, CannotChange
 from sequences.filters import SequenceFilters
 from sequences.models import RetentionSequence
-from sequences.publishing import InvalidSteps
+from sequences.specs import InvalidSteps
 
 
 @extend_schema_view(

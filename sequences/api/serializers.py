@@ -11,7 +11,7 @@ from retention_center.lib.channels import Channel
 from sequences.changing import MOST_STEPS
 from sequences.conditions import MOST_CONDITIONS, OPS
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
-from sequences.publishing import StepSpec
+from sequences.specs import StepSpec
 from sequences.trigger_config import BadTriggerConfig, checked
 
 MOST_LEADS = 5_000  # ids in one request

@@ -26,7 +26,7 @@ from sequences.changing import CannotChange
 from sequences.checking import draft_checks
 from sequences.impact import Impact, impact_of
 from sequences.models import RetentionSequence, SequenceStep
-from sequences.publishing import InvalidSteps
+from sequences.specs import InvalidSteps
 from sequences.views import previews, record
 from sequences.views.rows import ShownRow, shown_rows
 

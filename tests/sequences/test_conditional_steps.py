@@ -12,7 +12,8 @@ from retention_center.audit import SYSTEM
 from sequences import processor
 from sequences.enrolling import enroll
 from sequences.models import RetentionSequence, SequenceStep, SequenceStepExecution
-from sequences.publishing import StepSpec, publish
+from sequences.publishing import publish
+from sequences.specs import StepSpec
 from tests.builders import make_conversion, make_integration, make_lead, make_leads, make_sequence
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]

@@ -11,7 +11,8 @@ from retention_center.models import AuditEvent
 from sequences import processor
 from sequences.enrolling import enroll
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
-from sequences.publishing import CannotActivate, InvalidSteps, StepSpec, activate, change_status, checklist, publish
+from sequences.publishing import CannotActivate, activate, change_status, checklist, publish
+from sequences.specs import InvalidSteps, StepSpec
 from tests.builders import make_integration, make_leads, make_script, make_sequence
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
