@@ -58,7 +58,7 @@ class DueContacts:
         self.plan = plan_of(campaign)
         # Read again under the locks: what was picked may have been claimed, removed or completed since
         places = due.filter(pk__in=picked, lead__in=leads).order_by("due_at", "id")
-        return [self._item(place, leads[place.lead_id], campaign) for place in places]
+        return [item_of(place, leads[place.lead_id], campaign, self.plan) for place in places]
 
     def start(self, items: Sequence[WorkItem], attempts: dict[str, str], lease_until: datetime, owner: str) -> set[str]:
         rows = [
@@ -88,21 +88,6 @@ class DueContacts:
             campaign_places__is_in_flight=True,
             campaign_places__status__in=CampaignLead.WAITING,
             campaign_places__campaign__status=Campaign.Status.ACTIVE,
-        )
-
-    def _item(self, place: CampaignLead, lead: Lead, campaign: Campaign) -> WorkItem:
-        entry = self.plan.next_after(place.done)
-        return WorkItem(
-            id=f"{place.pk}:{entry.key if entry else ''}",
-            lead=lead,
-            channel=entry.channel if entry else Channel.EMAIL,  # of no matter: the place ends
-            script=entry.script if entry else None,
-            try_no=place.try_no + 1,
-            fence=place.fence,
-            due_since=_since(place, campaign),
-            ended_because=None if entry else Reason.NOTHING_LEFT,
-            campaign=campaign,
-            own=place,
         )
 
     # What is not sent -------------------------------------------------------------------------------------------------
@@ -208,7 +193,7 @@ class DueContacts:
 
     def _left(self, place: CampaignLead, leads: Mapping[str, Lead], campaign: Campaign) -> WorkItem:
         """What was in flight, as its attempt knows it: the plan may have changed since."""
-        item = self._item(place, leads[place.lead_id], campaign)
+        item = item_of(place, leads[place.lead_id], campaign, self.plan)
         attempt = place.contact_attempt
         if attempt:
             item.id, item.channel, item.script = attempt.work_id, attempt.channel, attempt.script
@@ -218,6 +203,23 @@ class DueContacts:
 def overdue(before: datetime) -> QuerySet[CampaignLead]:
     """Contacts of running campaigns that should have been looked at before."""
     return CampaignLead.objects.due(before).filter(campaign__in=Campaign.objects.running(before))
+
+
+def item_of(place: CampaignLead, lead: Lead, campaign: Campaign, plan: Plan) -> WorkItem:
+    """The place's next contact, as the door and the policy see it."""
+    entry = plan.next_after(place.done)
+    return WorkItem(
+        id=f"{place.pk}:{entry.key if entry else ''}",
+        lead=lead,
+        channel=entry.channel if entry else Channel.EMAIL,  # of no matter: the place ends
+        script=entry.script if entry else None,
+        try_no=place.try_no + 1,
+        fence=place.fence,
+        due_since=_since(place, campaign),
+        ended_because=None if entry else Reason.NOTHING_LEFT,
+        campaign=campaign,
+        own=place,
+    )
 
 
 def _key(item: WorkItem) -> str:

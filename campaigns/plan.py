@@ -7,7 +7,6 @@ from datetime import timedelta
 from django.db.models import Q
 
 from campaigns.models import Campaign, Script
-from retention_center.lib.channels import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +31,18 @@ class Plan:
 
 
 def plan_of(campaign: Campaign) -> Plan:
-    """Each channel with its script: the campaign's newest of that type, else the default one; one query.
-
-    E-mail goes through ``emailSequence`` where it names scripts, and is Instantly's with ``instantlySync``.
-    """
-    email_ids = list(dict.fromkeys(campaign.meta.get("emailSequence") or []))
+    """Each of the campaign's contacts with its script: its newest of that type, else the default one; one query."""
+    keys = campaign.contact_keys()
+    named = [key for key, channel in keys if key != channel]
     usable = Script.objects.filter(archived_at=None)
-    found = usable.filter(Q(campaign=campaign) | Q(is_default=True) | Q(pk__in=email_ids)).order_by("created_at", "pk")
+    found = usable.filter(Q(campaign=campaign) | Q(is_default=True) | Q(pk__in=named)).order_by("created_at", "pk")
     by_id = {script.pk: script for script in found}
     chosen = {script.type: script for script in found if script.is_default}
     chosen |= {script.type: script for script in found if script.campaign_id == campaign.pk}
-    entries: list[Entry] = []
-    for channel in campaign.channels:
-        if channel == Channel.EMAIL and campaign.meta.get("instantlySync"):
-            continue
-        if channel == Channel.EMAIL and email_ids:
-            entries += [Entry(pk, channel, _of_type(by_id.get(pk), channel)) for pk in email_ids]
-        else:
-            entries.append(Entry(channel, channel, chosen.get(channel)))
+    entries = [
+        Entry(key, channel, chosen.get(channel) if key == channel else _of_type(by_id.get(key), channel))
+        for key, channel in keys
+    ]
     return Plan(entries, timedelta(milliseconds=campaign.meta.get("delayBetweenChannels") or 0))
 
 

@@ -5,8 +5,10 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from campaigns.policy import ENDS_BY_ITSELF
 from leads.models import Lead
 from retention_center.lib import clock
+from retention_center.lib.channels import Channel
 from retention_center.lib.models import Identified, Timestamped
 from retention_center.lib.states import Stateful
 
@@ -65,11 +67,34 @@ class Campaign(Stateful, Identified, Timestamped):
     def get_absolute_url(self) -> str:
         return reverse("campaign", args=[self.pk])
 
+    def contact_keys(self) -> list[tuple[str, str]]:
+        """(key, channel) of each contact that this campaign makes with a lead, in order.
+
+        E-mail goes through ``emailSequence`` where it names scripts, and is Instantly's with ``instantlySync``.
+        """
+        scripts = list(dict.fromkeys(self.meta.get("emailSequence") or []))
+        keys: list[tuple[str, str]] = []
+        for channel in self.channels:
+            if channel == Channel.EMAIL and self.meta.get("instantlySync"):
+                continue
+            in_a_row = scripts if channel == Channel.EMAIL and scripts else [channel]
+            keys += [(key, channel) for key in in_a_row]
+        return keys
+
 
 class CampaignLeadQuerySet(models.QuerySet["CampaignLead"]):
     def waiting(self) -> Self:
         """Places with something still to come."""
         return self.filter(status__in=CampaignLead.WAITING)
+
+    def held(self) -> Self:
+        return self.waiting().filter(is_in_flight=False).exclude(held_reason="")
+
+    def waiting_for_staff(self) -> Self:
+        """Held without an end, in a campaign that goes on: nothing but a decision of staff moves them."""
+        goes_on = (Campaign.Status.ACTIVE, Campaign.Status.PAUSED)
+        held = self.held().filter(due_at=None, held_until=None, campaign__status__in=goes_on)
+        return held.exclude(held_reason__in=ENDS_BY_ITSELF)
 
     def due(self, now: datetime) -> Self:
         """Places whose next contact's time has come; those held for staff or in flight have no ``due_at``."""
@@ -147,3 +172,8 @@ class CampaignLead(Stateful, Identified):
 
     def __str__(self) -> str:
         return f"{self.lead} in {self.campaign}"
+
+    @property
+    def next_channel(self) -> str:
+        """The channel of the contact that comes next; blank when none is left. Needs the campaign loaded."""
+        return next((channel for key, channel in self.campaign.contact_keys() if key not in self.done), "")
