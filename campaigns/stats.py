@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Avg, Count, QuerySet, Sum
+from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
 
 from campaigns.models import Campaign, CampaignLead, ContactAttempt
 from retention_center.lib.channels import Channel
@@ -95,3 +96,13 @@ def performance(attempts: QuerySet[ContactAttempt]) -> list[dict[str, Any]]:
     keys = ("channel", "status", "currency")
     rows = attempts.order_by(*keys).values(*keys)
     return list(rows.annotate(count=Count("pk"), average_duration=Avg("duration"), average_cost=Avg("cost")))
+
+
+def sent_today(now: datetime) -> dict[str, tuple[datetime | None, int]]:
+    """By provider, of the last 24 hours: when it last took a contact, and how many failed. One query."""
+    recent = ContactAttempt.objects.filter(started_at__gte=now - timedelta(hours=24)).order_by().values("provider")
+    found = recent.annotate(
+        last=Max("started_at", filter=Q(status__in=ContactAttempt.ACCEPTED)),
+        failed=Count("pk", filter=Q(status__in=[Status.FAILED, Status.BOUNCED])),
+    )
+    return {row["provider"]: (row["last"], row["failed"]) for row in found}

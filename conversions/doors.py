@@ -14,6 +14,7 @@ FAILURES = ",".join(causes.FAILURES)
 NEXT_MOVES: dict[str, tuple[str, str]] = {  # reason: what staff can do about it, and where
     Reason.NO_PROVIDER: ("Set up", "integrations"),
     Reason.PROVIDER_REFUSES: ("Check the provider", "integrations"),
+    Reason.PROVIDER_DOWN: ("Check the provider", "integrations"),
     Reason.RATE_LIMITED: ("See the pace", "integrations"),
     Reason.NOT_HANDED_OVER: ("Check the provider", "integrations"),
     Reason.BAD_TEMPLATE: ("Correct the script", "scripts"),

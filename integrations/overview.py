@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max, Q
+from django.utils.module_loading import import_string
 
 from integrations import keitaro
 from integrations.catalogue import PROVIDERS, Known
 from integrations.connection import not_yet
-from integrations.models import InboundEvent, IntegrationConfig
+from integrations.models import InboundEvent, IntegrationConfig, ProviderBreaker
 from integrations.providers.registry import SANDBOX, ActiveProviders, is_active
 from retention_center.lib.channels import Channel
 
@@ -20,12 +22,21 @@ OPEN = (InboundEvent.Status.WAITING, InboundEvent.Status.UNMATCHED)
 
 @dataclass(frozen=True)
 class Shown:
-    """One provider's row. ``state`` and ``word`` are for its status; ``remark`` is the sentence beside it."""
+    """One provider's row. ``state`` and ``word`` are for its status; ``remark`` is the sentence beside it.
+
+    ``breaker`` is READY, RESTING (nothing is sent before ``back_at``) or TRYING (the next message tries it).
+    """
 
     known: Known
     row: IntegrationConfig | None
     received_at: datetime | None = None
     open_events: int = 0
+    sent_at: datetime | None = None
+    failed: int = 0
+    breaker: str = "READY"
+    failing_since: datetime | None = None
+    back_at: datetime | None = None
+    why: str = ""
 
     @property
     def icon(self) -> str:
@@ -68,15 +79,26 @@ class Sender:
         return self.known is not None and self.known.name == SANDBOX
 
 
-def providers() -> list[Shown]:
-    """Two queries."""
+def providers(now: datetime) -> list[Shown]:
+    """Four queries."""
+    breakers, sent = ProviderBreaker.objects.in_bulk(), import_string(settings.SENT_TODAY)(now)
     rows = {row.provider: row for row in IntegrationConfig.objects.all()}
     told = InboundEvent.objects.order_by().values("provider")
     heard = {
         each["provider"]: each
         for each in told.annotate(last=Max("received_at"), open=Count("pk", filter=Q(status__in=OPEN)))
     }
-    return [Shown(known, rows.get(name), **_heard(heard.get(name))) for name, known in PROVIDERS.items()]
+    return [
+        Shown(
+            known, rows.get(name), **_heard(heard.get(name)), **_sent(sent.get(name)), **_tried(breakers.get(name), now)
+        )
+        for name, known in PROVIDERS.items()
+    ]
+
+
+def shown(known: Known, row: IntegrationConfig | None, now: datetime) -> Shown:
+    """One provider with its breaker; one query."""
+    return Shown(known, row, **_tried(ProviderBreaker.objects.filter(pk=known.name).first(), now))
 
 
 def senders() -> list[Sender]:
@@ -103,3 +125,16 @@ def sentence_about(known: Known) -> str:
 
 def _heard(each: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"received_at": each["last"], "open_events": each["open"]} if each else {}
+
+
+def _sent(each: tuple[datetime | None, int] | None) -> dict[str, Any]:
+    return {"sent_at": each[0], "failed": each[1]} if each else {}
+
+
+def _tried(row: ProviderBreaker | None, now: datetime) -> dict[str, Any]:
+    """An outage, or for as long as it lasts a wait the provider asked for; nothing when all is well."""
+    rests = row is not None and row.retry_at is not None and row.retry_at > now
+    if row is None or not (rests or row.opened_at):
+        return {}
+    state = "RESTING" if rests else "TRYING"
+    return {"breaker": state, "failing_since": row.opened_at, "back_at": row.retry_at, "why": row.reason}

@@ -10,5 +10,6 @@ urlpatterns: list[Any] = [
     path("integrations/", views.integration_list, name="integrations"),
     path("integrations/keitaro/secret/", views.keitaro_secret, name="keitaro-secret"),
     path("integrations/<slug:provider>/", views.integration, name="integration"),
+    path("integrations/<slug:provider>/try/", views.integration_try, name="integration-try"),
     path("integrations/<slug:provider>/test/", views.integration_test, name="integration-test"),
 ]

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations import connection, credentials, keitaro, overview
+from integrations import breaker, connection, credentials, keitaro, overview
 from integrations.catalogue import PROVIDERS, Known
 from integrations.forms import ProviderForm
 from integrations.models import InboundEvent, IntegrationConfig
@@ -30,7 +30,7 @@ LATEST = 10
 def integration_list(request: HttpRequest) -> HttpResponse:
     senders = overview.senders()
     page = {
-        "providers": overview.providers(),
+        "providers": overview.providers(clock.now()),
         "senders": senders,
         "sandbox_channels": overview.sandbox_channels(senders),
     }
@@ -66,6 +66,18 @@ def integration_test(request: HttpRequest, provider: str) -> HttpResponse:
 
 
 @require_POST
+@needs(Role.OPERATOR)
+def integration_try(request: HttpRequest, provider: str) -> HttpResponse:
+    """Let the next message try a failing provider now, instead of at its own time."""
+    known = _known(provider)
+    if breaker.try_now(known.name, audit.actor_of(request), clock.now()):
+        messages.success(request, f"The next message tries {known.label} now; if it goes through, the others follow.")
+    else:
+        messages.info(request, f"Nothing holds {known.label} back.")
+    return redirect("integration", known.name)
+
+
+@require_POST
 @never_cache
 @needs(Role.ADMIN)
 def keitaro_secret(request: HttpRequest) -> HttpResponse:
@@ -86,13 +98,15 @@ def keitaro_secret(request: HttpRequest) -> HttpResponse:
 
 def _detail(request: HttpRequest, known: Known, row: IntegrationConfig | None) -> dict[str, object]:
     events = InboundEvent.objects.filter(provider=known.name)
+    now = clock.now()
     page: dict[str, object] = {
         "known": known,
-        "shown": overview.Shown(known, row),
+        "shown": overview.shown(known, row, now),
         "sentence": overview.sentence_about(known),
         "latest": list(events.order_by("-received_at", "-pk")[:LATEST]),
-        "received_today": events.filter(received_at__gte=_midnight(clock.now())).count(),
+        "received_today": events.filter(received_at__gte=_midnight(now)).count(),
         "may_change": request.user.may(Role.ADMIN),  # type: ignore[union-attr]
+        "may_try": request.user.may(Role.OPERATOR),  # type: ignore[union-attr]
         "crumbs": [
             {"label": "Integrations", "href": reverse("integrations")},
             {"label": known.label, "href": ""},

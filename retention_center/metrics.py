@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Count
+from django.utils.module_loading import import_string
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,6 +26,7 @@ class OwnRows(Collector):
             yield _gauge("processor_heartbeat_age_seconds", "Seconds since the processor's last round.", age)
         yield _gauge("processor_overdue", "Contacts that are due and not yet worked on.", state.overdue)
         yield self._sends(now - timedelta(hours=1))
+        yield self._outages()
         yield self._jobs()
 
     def _sends(self, since: object) -> Metric:
@@ -37,6 +40,16 @@ class OwnRows(Collector):
         )
         for channel, status, count in counts:
             gauge.add_metric([channel, status], count)
+        return gauge
+
+    def _outages(self) -> Metric:
+        gauge = GaugeMetricFamily(
+            "retention_center_provider_failing_since_seconds",
+            "When a provider began to fail for everybody (Unix time); absent while it works.",
+            labels=["provider"],
+        )
+        for outage in import_string(settings.OUTAGES)():
+            gauge.add_metric([outage.provider], outage.since.timestamp())
         return gauge
 
     def _jobs(self) -> Metric:

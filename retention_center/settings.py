@@ -165,6 +165,7 @@ JOBS = {  # kind: the function that does the job
     "assign_leads": "campaigns.bulk.run_job",
     "change_enrollments": "sequences.bulk.change_job",
     "release_held": "sequences.catching_up.run_job",
+    "forecast_sequence": "sequences.forecast_job.run_job",
 }
 
 # What must call upwards, named once ------------------------------------------------------------------------
@@ -196,13 +197,22 @@ TIMELINES = [  # each tells one floor's part of a lead's story
     "conversions.events.of_lead",
 ]
 REASON_SENTENCE = "campaigns.reasons.sentence_of"  # a reason code in words
-CONTACT_CHECKS = "campaigns.explaining.checks_for"  # each rule of the contact policy, for one lead and channel
+MAY_CONTACT = "campaigns.explaining.may_contact"  # each rule of the contact policy, for one lead and some channels
+OUTLOOK = "campaigns.outlook.of_lead"  # what the processor will do with all that is open for a lead
+OPEN_CONTACTS = [  # each tells one floor's part of what is open, in the order in which the processor takes it up
+    "sequences.upcoming.of_lead",
+    "campaigns.upcoming.of_lead",
+    "campaigns.upcoming.by_hand",
+]
 LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can: choices, and the doing of it
     "campaign": ("campaigns.lead_actions.campaigns", "campaigns.lead_actions.add_to_campaign"),
     "sequence": ("sequences.lead_actions.sequences", "sequences.lead_actions.enroll_in_sequence"),
 }
 OVERDUE = "sequences.processor.count_overdue"  # for the processor light
 STOPPED = "campaigns.sending.standing"  # for the button beside it: what is stopped now
+OUTAGES = "sequences.outages.standing"  # for every page: providers that fail for everybody
+WAKE_HELD = "sequences.outages.wake"  # called when staff want a failing provider tried at once
+SENT_TODAY = "campaigns.stats.sent_today"  # for the page of providers: what each sent and failed to send
 INVARIANTS = [  # each app's checks for `manage.py doctor`
     "leads.invariants.CHECKS",
     "integrations.invariants.CHECKS",

@@ -11,6 +11,7 @@ from integrations import breaker
 from integrations.catalogue import PROVIDERS
 from integrations.models import ProviderBreaker
 from integrations.providers.registry import adapter_of
+from retention_center.lib import clock
 from retention_center.pages.counting import capped_counts
 from sequences.models import SequenceStepExecution
 
@@ -29,8 +30,13 @@ class Outage:
     reason: str
     waiting: int
 
+    @property
+    def is_due(self) -> bool:
+        """The time has come: the next message tries."""
+        return self.retry_at <= clock.now()
 
-def standing(_now: datetime) -> list[Outage]:
+
+def standing() -> list[Outage]:
     """The outages of this moment, the oldest first; one query while there are none."""
     return [_outage(row, row.opened_at, row.retry_at) for row in breaker.outages() if row.opened_at and row.retry_at]
 

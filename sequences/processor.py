@@ -19,7 +19,7 @@ from campaigns.due_contacts import (
 )
 from integrations import inbox
 from retention_center import health
-from retention_center.lib import clock
+from retention_center.lib import clock, draining
 from retention_center.pages.counting import capped_counts
 from sequences.due_steps import DueSteps
 from sequences.models import RetentionSequence, SequenceStepExecution
@@ -34,12 +34,12 @@ def run(now: datetime | None = None, *, seconds: float | None = None, until_idle
     """One round, or with ``until_idle`` rounds until nothing is due; the counts of `process_sequences`.
 
     ``now`` moves the time that decides; leases, look-ups and back-off stay on the real clock. After ``seconds`` no
-    new work is claimed. Safe to run in many processes at once.
+    new work is claimed, nor once this process was asked to end. Safe to run in many processes at once.
     """
     began = clock.monotonic()
 
     def in_time() -> bool:
-        return seconds is None or clock.monotonic() - began < seconds
+        return not draining.is_asked() and (seconds is None or clock.monotonic() - began < seconds)
 
     def at() -> datetime:
         # Asked anew for each batch: a worker that stood still must not go on as if it were still the hour before

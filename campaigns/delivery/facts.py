@@ -1,15 +1,17 @@
 """Everything `policy.decide` needs to know about a batch, in a constant number of queries."""
 
+import json
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from campaigns.delivery.work import WorkItem
 from campaigns.models import Campaign, CampaignLead, ContactAttempt, ContactPolicy, SendingPause
 from campaigns.policy import Facts
-from campaigns.rules import narrowed, organisation_rules, zones_of
+from campaigns.rules import PER_CHANNEL, as_text, longest_gap, narrowed_by_texts, organisation_rules, zones_for
 from campaigns.windows import Rules
 from integrations import breaker
 from integrations.providers.registry import ActiveProviders
@@ -18,7 +20,7 @@ from leads.suppression import digest, standing_for
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 
-# Far enough back for the local day of any zone (27 hours) and for any gap up to a week
+# Far enough back for the local day of any zone (27 hours) and for any gap that a sequence may ask (a week)
 CONTACTS_LOOK_BACK = timedelta(days=7)
 SPREAD = timedelta(seconds=30)  # what waits for a provider comes back within this time, not all at once
 
@@ -27,14 +29,32 @@ SPREAD = timedelta(seconds=30)  # what waits for a provider comes back within th
 class Surroundings:
     """What is the same for a whole batch, or looked up once for all its leads."""
 
+    now: datetime
+    policy: ContactPolicy
     providers: ActiveProviders
-    rules: Rules
-    rules_of_lead: dict[str, Rules]
+    narrowings: dict[str, tuple[str, ...]]  # by lead, of the active campaigns they are in
     stopped: set[tuple[str, str]]
     suppressed: set[tuple[str, str]]
-    contacts: dict[str, list[datetime]]
+    contacts: dict[str, list[datetime]]  # by lead, all channels together
+    contacts_on: dict[tuple[str, str], list[datetime]]  # by lead and channel
     waits: dict[str, tuple[datetime, bool]]  # providers left alone: until when, and whether they asked for it
     chosen: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    rules: dict[tuple[str, str, tuple[str, ...]], Rules] = field(default_factory=dict)
+
+    def rules_for(self, lead_id: str, channel: str, own: Mapping[str, Any]) -> Rules:
+        """The strictest of policy, the lead's campaigns, and what the work's own sequence says (``own``)."""
+        narrowings = self.narrowings.get(lead_id, ())
+        own_text = as_text(own) if own else ""
+        key = (channel, own_text, narrowings)
+        if key not in self.rules:
+            organisation = organisation_rules(self.policy, channel)
+            self.rules[key] = narrowed_by_texts(organisation, (*narrowings, own_text), channel)
+        return self.rules[key]
+
+    def count(self, lead_id: str, channel: str, at: datetime) -> None:
+        """One contact more, made at that time: what comes next sees it."""
+        self.contacts.setdefault(lead_id, []).append(at)
+        self.contacts_on.setdefault((lead_id, channel), []).append(at)
 
     def provider_for(self, channel: str, preferred: str) -> str | None:
         """Who sends; chosen once for a batch."""
@@ -46,16 +66,21 @@ class Surroundings:
 
 def surroundings(leads: Sequence[Lead], now: datetime) -> Surroundings:
     """Seven queries, whatever the batch. Call it after the leads are locked."""
-    rules = organisation_rules(ContactPolicy.load())
-    return Surroundings(
+    policy, narrowings = ContactPolicy.load(), _narrowings(leads)
+    around = Surroundings(
+        now=now,
+        policy=policy,
         providers=ActiveProviders.load(),
-        rules=rules,
-        rules_of_lead=_narrowed_rules(leads, rules),
+        narrowings=narrowings,
         stopped=set(SendingPause.objects.values_list("scope", "target")),
         suppressed=standing_for([address for lead in leads for address in (lead.email, lead.phone) if address]),
-        contacts=_recent_contacts(leads, now),
+        contacts={},
+        contacts_on={},
         waits=_waits(now),
     )
+    for lead_id, channel, at in _recent_contacts(leads, now - _look_back(policy, narrowings)):
+        around.count(lead_id, channel, at)
+    return around
 
 
 def facts_of(item: WorkItem, around: Surroundings) -> Facts:
@@ -63,14 +88,15 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
     address = lead.address_for(item.channel)
     provider = around.provider_for(item.channel, item.script.provider if item.script else "")
     back_at, asked = around.waits.get(provider or "", (None, False))
+    rules = around.rules_for(lead.pk, item.channel, item.own_rules)
     return Facts(
-        zones=zones_of(lead),
-        rules=around.rules_of_lead.get(lead.pk, around.rules),
+        zones=zones_for(lead, rules, around.now),
+        rules=rules,
         lead_is_deleted=lead.deleted_at is not None,
         lead_opted_out=lead.status == Lead.Status.DO_NOT_CONTACT,
         ended_because=item.ended_because,
         address=address,
-        is_suppressed=_is_suppressed(lead, item.channel, around.suppressed),
+        is_suppressed=is_barred(lead, item.channel, around.suppressed),
         step_is_on=item.step_is_on,
         has_script=item.script is not None,
         conditions_hold=item.conditions_hold,
@@ -78,9 +104,11 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
         owner_runs=item.owner_runs,
         enrollment_is_paused=item.enrollment_is_paused,
         provider=provider,
-        provider_back_at=back_at + _share(item.id) * SPREAD if back_at else None,
+        provider_back_at=back_at + share(item.id) * SPREAD if back_at else None,
         provider_asked_to_wait=asked,
         contacts=tuple(around.contacts.get(lead.pk, ())),
+        contacts_on_channel=tuple(around.contacts_on.get((lead.pk, item.channel), ())),
+        jitter=share(item.id),
         due_since=item.due_since,
     )
 
@@ -90,18 +118,16 @@ def _waits(now: datetime) -> dict[str, tuple[datetime, bool]]:
     real_now = clock.now()
     standing = breaker.standing(real_now)
     return {
-        name: (now + (row.retry_at - real_now), row.opened_at is None)
-        for name, row in standing.items()
-        if row.retry_at
+        name: (now + (row.retry_at - real_now), row.opened_at is None) for name, row in standing.items() if row.retry_at
     }
 
 
-def _share(work_id: str) -> float:
+def share(work_id: str) -> float:
     """From 0 to below 1, always the same for one piece of work."""
     return zlib.crc32(work_id.encode()) / 2**32
 
 
-def _is_suppressed(lead: Lead, channel: str, suppressed: set[tuple[str, str]]) -> bool:
+def is_barred(lead: Lead, channel: str, suppressed: set[tuple[str, str]]) -> bool:
     """By the address itself, and for webhooks (whose address is the lead's id) by any address for all channels."""
     if not suppressed:
         return False
@@ -117,24 +143,29 @@ def _is_stopped(channel: str, provider: str | None, stopped: set[tuple[str, str]
     return not asked.isdisjoint(stopped)
 
 
-def _narrowed_rules(leads: Sequence[Lead], rules: Rules) -> dict[str, Rules]:
+def _narrowings(leads: Sequence[Lead]) -> dict[str, tuple[str, ...]]:
     places = CampaignLead.objects.filter(
         lead__in=[lead.pk for lead in leads], campaign__status=Campaign.Status.ACTIVE
     ).values_list("lead_id", "campaign__meta")
-    metas = defaultdict(list)
+    texts: dict[str, set[str]] = defaultdict(set)
     for lead_id, meta in places:
-        metas[lead_id].append(meta)
-    return {lead_id: narrowed(rules, of_lead) for lead_id, of_lead in metas.items()}
+        if text := as_text(meta):
+            texts[lead_id].add(text)
+    return {lead_id: tuple(sorted(of_lead)) for lead_id, of_lead in texts.items()}
 
 
-def _recent_contacts(leads: Sequence[Lead], now: datetime) -> dict[str, list[datetime]]:
-    rows = (
+def _look_back(policy: ContactPolicy, narrowings: Mapping[str, tuple[str, ...]]) -> timedelta:
+    """How far back contacts matter: as long as the longest gap there is."""
+    gaps = [longest_gap(json.loads(text)) for text in {text for texts in narrowings.values() for text in texts}]
+    of_policy = longest_gap({"delayBetweenChannels": policy.delay_between_channels, PER_CHANNEL: policy.per_channel})
+    return max(CONTACTS_LOOK_BACK, of_policy, *gaps)
+
+
+def _recent_contacts(leads: Sequence[Lead], since: datetime) -> Iterable[tuple[str, str, datetime]]:
+    """(lead, channel, time) of what counts, oldest first."""
+    return (
         ContactAttempt.objects.counted()
-        .filter(lead__in=[lead.pk for lead in leads], started_at__gt=now - CONTACTS_LOOK_BACK)
+        .filter(lead__in=[lead.pk for lead in leads], started_at__gt=since)
         .order_by("started_at")
-        .values_list("lead_id", "started_at")
+        .values_list("lead_id", "channel", "started_at")
     )
-    contacts = defaultdict(list)
-    for lead_id, started_at in rows:
-        contacts[lead_id].append(started_at)
-    return contacts

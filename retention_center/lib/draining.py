@@ -18,5 +18,5 @@ def is_asked() -> bool:
 
 
 def _ask(_number: int, _frame: FrameType | None) -> None:
-    global _asked  # noqa: PLW0603 - a process ends once
+    global _asked
     _asked = True

@@ -1,6 +1,7 @@
 """What the frame around every page shows. Worked out only when a template asks, so partials pay nothing for it."""
 
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,7 +16,7 @@ from retention_center.pages.theme import THEMES, theme_of
 
 
 class Frame:
-    """Sidebar, processor light, theme. Three small queries at most, none for somebody not signed in."""
+    """Sidebar, processor light, theme. Four small queries at most, none for somebody not signed in."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -45,6 +46,11 @@ class Frame:
     def is_stopped(self) -> bool:
         """Whether somebody stopped all sending."""
         return bool(self.user and import_string(settings.STOPPED)().all)
+
+    @cached_property
+    def outages(self) -> list[Any]:
+        """Providers that fail for everybody now."""
+        return import_string(settings.OUTAGES)() if self.user else []
 
     @property
     def sending_url(self) -> str:

@@ -1,8 +1,6 @@
 """The prompt clock: runs the tick every second or so, where django-q2's schedules know only minutes."""
 
-import signal
 from argparse import ArgumentParser
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -11,10 +9,10 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 from django.utils.module_loading import import_string
 
-from retention_center.lib import clock
+from retention_center.lib import clock, draining
 
 log = structlog.get_logger(__name__)
-TICK = 5.0  # seconds; a stop waits for the tick to end
+TICK = 5.0  # seconds
 IDLE = 2.0  # seconds to the next tick after one that found nothing
 AFTER_ERROR = 15.0
 SLICE = 0.2
@@ -22,16 +20,14 @@ SLICE = 0.2
 
 class Command(BaseCommand):
     help = "Looks for due work all the time, until SIGTERM. Any number may run, on any number of machines."
-    stopping = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="Look once, then end.")
 
     def handle(self, *, once: bool, **options: Any) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        draining.on_signals()
         tick = import_string(settings.SCHEDULES["tick"][0])
-        while not self.stopping:
+        while not draining.is_asked():
             pause = self._run(tick)
             if once:
                 break
@@ -49,8 +45,5 @@ class Command(BaseCommand):
 
     def _rest(self, seconds: float) -> None:
         until = clock.monotonic() + seconds
-        while not self.stopping and clock.monotonic() < until:
+        while not draining.is_asked() and clock.monotonic() < until:
             clock.sleep(SLICE)
-
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stopping = True

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import get_default_timezone, is_naive
 
+from retention_center.lib import draining
 from sequences import processor
 
 
@@ -18,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--until-idle", action="store_true", help="Go on until nothing is due.")
 
     def handle(self, **options: Any) -> None:
+        draining.on_signals()
         counts = processor.run(_moment(options["now"]), until_idle=options["until_idle"])
         self.stdout.write(json.dumps(counts))
 
