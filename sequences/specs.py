@@ -1,7 +1,7 @@
 """Steps as somebody wants them: checked, given their keys, turned into the steps of a version."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.models import Script
@@ -50,31 +50,38 @@ def spec_of(step: SequenceStep) -> StepSpec:
 
 
 def steps_of(sequence: RetentionSequence, specs: Sequence[StepSpec], version: int) -> list[SequenceStep]:
-    """The steps of ``version``, each with its key, not saved. Raises InvalidSteps. Two queries."""
+    """The steps of ``version``, checked, each with its key, not saved. Raises InvalidSteps. Two queries."""
     _check_scripts_and_keys(specs)
     at_place = {step.step_order: step for step in sequence.live_steps()}
     taken = {spec.key for spec in specs if spec.key}
-    steps = []
+    keyed = []
     for order, spec in enumerate(specs, 1):
         key = spec.key or _kept_key(at_place.get(order), spec, taken) or ids.new_id()
         taken.add(key)
-        steps.append(
-            SequenceStep(
-                sequence=sequence,
-                version=version,
-                key=key,
-                step_order=order,
-                channel=spec.channel,
-                script_id=spec.script_id,
-                delay_value=spec.delay_value,
-                delay_unit=spec.delay_unit,
-                is_active=spec.is_active,
-                on_failure=spec.on_failure,
-                conditions=list(spec.conditions),
-            )
-        )
+        keyed.append(replace(spec, key=key))
+    steps = as_steps(sequence, keyed, version)
     _check_conditions(steps)
     return steps
+
+
+def as_steps(sequence: RetentionSequence, specs: Sequence[StepSpec], version: int) -> list[SequenceStep]:
+    """Specs which have their keys, as steps that are neither checked nor saved."""
+    return [
+        SequenceStep(
+            sequence=sequence,
+            version=version,
+            key=spec.key,
+            step_order=order,
+            channel=spec.channel,
+            script_id=spec.script_id,
+            delay_value=spec.delay_value,
+            delay_unit=spec.delay_unit,
+            is_active=spec.is_active,
+            on_failure=spec.on_failure,
+            conditions=list(spec.conditions),
+        )
+        for order, spec in enumerate(specs, 1)
+    ]
 
 
 def _check_scripts_and_keys(specs: Sequence[StepSpec]) -> None:

@@ -12,7 +12,7 @@ from leads.models import Lead
 from retention_center.lib import clock, ids
 from retention_center.lib.channels import Channel
 from retention_center.models import ApiKey, Role, User
-from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution, SequenceVersion
 
 _numbers = itertools.count(1)
 PASSWORD = "a password for tests"
@@ -85,6 +85,10 @@ def make_sequence(steps: int | list[dict[str, Any]] = 3, **fields: Any) -> Reten
     sequence = RetentionSequence.objects.create(**defaults | fields)
     for order, step in enumerate(each, start=1):
         make_step(sequence, order, **step)
+    if sequence.version:
+        SequenceVersion.objects.create(
+            sequence=sequence, version=sequence.version, published_at=clock.now() - timedelta(days=30)
+        )
     return sequence
 
 

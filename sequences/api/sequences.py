@@ -11,10 +11,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from retention_center.api.problems import Conflict, Invalid, Problem
+from retention_center.api.problems import Conflict, Invalid
 from retention_center.api.views import WireViewSet
 from retention_center.lib import clock
 from sequences import changing, publishing, stats
+from sequences.api.refusals import refused_steps
 from sequences.api.serializers import (
     SequenceDetailSerializer,
     SequenceSerializer,
@@ -25,7 +26,6 @@ from sequences.api.serializers import (
 from sequences.changing import CannotActivate, CannotChange
 from sequences.filters import SequenceFilters
 from sequences.models import RetentionSequence
-from sequences.specs import InvalidSteps
 
 
 @extend_schema_view(
@@ -92,16 +92,8 @@ class SequenceViewSet(WireViewSet):
         given.is_valid(raise_exception=True)
         as_spec = StepSerializer().as_spec
         specs = [as_spec(step) for step in given.validated_data["steps"]]
-        try:
+        with refused_steps():
             changing.replace_steps(sequence, specs, now=clock.now(), actor=self.actor)
-        except InvalidSteps as bad:
-            errors = [
-                {"field": f"steps.{number - 1}.{field}", "code": "invalid", "message": sentence}
-                for number, field, sentence in bad.errors
-            ]
-            raise Problem(400, str(bad), code="invalid", errors=errors) from bad
-        except CannotChange as refusal:
-            raise Conflict(str(refusal), code="cannot_change") from refusal
         return self._steps(sequence)
 
     def _steps(self, sequence: RetentionSequence) -> Response:
