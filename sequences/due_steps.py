@@ -15,10 +15,11 @@ from campaigns.policy import Decision
 from campaigns.reasons import Effect, Reason
 from leads.models import Lead
 from retention_center.lib import clock
-from retention_center.lib.bulk import update_rows
+from retention_center.lib.bulk import listed, update_rows
 from sequences.advancing import Finished, advance
 from sequences.condition_facts import judge
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.reading import locked_steps
 
 STATUS = SequenceStepExecution.Status
 
@@ -38,13 +39,7 @@ class DueSteps:
 
     def claim(self, now: datetime, limit: int) -> list[WorkItem]:
         due = SequenceStepExecution.objects.due(now).filter(sequence=self.sequence_id)
-        picked = dict(due.order_by("due_at", "id").values_list("pk", "lead_id")[:limit])
-        if not picked:
-            return []
-        leads = lock_free(picked.values())
-        # Read again under the locks: what was picked may have been claimed, moved or cancelled since
-        rows = due.filter(pk__in=picked, lead__in=leads).order_by("due_at", "id")
-        items = self._items(rows, leads)
+        items = self._items(locked_steps(due.order_by("due_at", "id")[:limit]))
         judge(items)
         return items
 
@@ -75,11 +70,13 @@ class DueSteps:
             step_executions__run_no=F("step_executions__enrollment__run_no"),
         )
 
-    def _items(self, rows: Any, leads: Mapping[str, Lead]) -> list[WorkItem]:
+    def _items(self, rows: Sequence[SequenceStepExecution]) -> list[WorkItem]:
+        """Work items of executions that have their lead and enrollment with them."""
+        if not rows:
+            return []
         sequence = RetentionSequence.objects.get(pk=self.sequence_id)
-        executions = list(rows.select_related("enrollment"))
-        steps = SequenceStep.objects.select_related("script__campaign").in_bulk({row.step_id for row in executions})
-        return [item_of(row, leads[row.lead_id], steps[row.step_id], sequence) for row in executions]
+        steps = SequenceStep.objects.select_related("script__campaign").in_bulk({row.step_id for row in rows})
+        return [item_of(row, row.lead, steps[row.step_id], sequence) for row in rows]
 
     # What is not sent -----------------------------------------------------------------------------------------------
 
@@ -180,6 +177,8 @@ class DueSteps:
     def _give_back(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """From in flight back to SCHEDULED; a paused enrollment's step keeps no due time."""
         update_rows(SequenceStepExecution, rows, match=("fence",), status=STATUS.PENDING)
+        if not rows:
+            return
         SequenceStepExecution.objects.filter(
             pk__in=[row["id"] for row in rows],
             status=STATUS.SCHEDULED,
@@ -236,8 +235,8 @@ class DueSteps:
         found = expired.order_by("lease_until").select_related("contact_attempt")[:limit]
         ripe = {row.pk: row.lead_id for row in found if is_ripe(row.contact_attempt, real_now)}
         leads = lock_free(ripe.values())
-        rows = expired.filter(pk__in=ripe, lead__in=leads).select_related("contact_attempt")
-        items = self._items(rows, leads)
+        rows = expired.filter(pk__in=ripe, lead__in=leads).select_related("contact_attempt", "enrollment", "lead")
+        items = self._items(list(rows))
         lease_until, _deadline = lease_and_deadline(real_now)
         expired.filter(pk__in=[item.id for item in items]).update(fence=F("fence") + 1, lease_until=lease_until)
         for item in items:
@@ -257,7 +256,7 @@ class DueSteps:
 
         Whose lead entered anew meanwhile is of a run that is over, whatever the new one does.
         """
-        standing = SequenceEnrollment.objects.filter(pk__in=[item.own.enrollment_id for item in items])
+        standing = SequenceEnrollment.objects.filter(pk__in=listed([item.own.enrollment_id for item in items]))
         now = {pk: rest for pk, *rest in standing.values_list("pk", "status", "version", "run_no")}
         for item in items:
             enrollment = item.own.enrollment
@@ -272,7 +271,6 @@ _RULES = SequenceStep.OnFailure
 def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence: RetentionSequence) -> WorkItem:
     """The execution, with its enrollment loaded, as the door and the policy see it."""
     row.step = step
-    row.lead = lead
     return WorkItem(
         id=row.pk,
         lead=lead,
@@ -285,6 +283,7 @@ def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence
         enrollment_is_paused=row.enrollment.status == SequenceEnrollment.Status.PAUSED,
         step_is_on=step.is_active,
         owner_runs=sequence.status == RetentionSequence.Status.ACTIVE,
+        own_rules=sequence.contact_rules,
         sequence_name=sequence.name,
         campaign=step.script.campaign if step.script else None,
         own=row,

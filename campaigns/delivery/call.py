@@ -1,66 +1,85 @@
 """Handing messages to providers: in small groups, outside any transaction, classified and never just "failed"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from itertools import groupby
+from datetime import datetime, timedelta
+from itertools import batched, groupby
 
 import structlog
 from django.db import transaction
 from django.db.models import Q
 
+from campaigns.delivery.facts import is_barred
 from campaigns.delivery.work import Answer, Intent, Outcome
 from campaigns.models import ContactAttempt
 from campaigns.policy import LOOK_AGAIN
 from campaigns.reasons import Reason
 from integrations.providers.base import NotSent, OutcomeUnknown, Provider
 from integrations.providers.registry import ActiveProviders
-from retention_center.lib import clock
+from leads.suppression import addresses_of, standing_for
+from retention_center.lib import clock, draining
+from retention_center.lib.bulk import listed
 from retention_center.lib.seams import seam
 
 log = structlog.get_logger(__name__)
+Status = ContactAttempt.Status
 
 
-def call_all(intents: Sequence[Intent], providers: ActiveProviders, wanted: Q, deadline: float) -> list[Answer]:
-    """Ask every provider for its messages. ``deadline`` (monotonic) is when no call may begin any more."""
-    answers: list[Answer] = []
+def call_in_groups(
+    intents: Sequence[Intent], providers: ActiveProviders, wanted: Q, deadline: float
+) -> Iterator[list[Answer]]:
+    """Ask every provider for its messages, a few at a time: the answers of each group, as soon as it is through.
+
+    Whoever takes a group records it before asking for the next, so that a killed worker forgets no more than the
+    calls that were under way. ``deadline`` (monotonic) is when no call may begin any more.
+    """
     by_provider = sorted(intents, key=lambda intent: intent.provider)
     for name, group in groupby(by_provider, key=lambda intent: intent.provider):
         provider = providers.open(name)
         try:
-            answers += _call_one_provider(provider, list(group), wanted, deadline)
+            yield from _call_one_provider(provider, list(group), wanted, deadline)
         finally:
             provider.close()
-    return answers
 
 
-def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, deadline: float) -> list[Answer]:
-    answers: list[Answer] = []
+def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, deadline: float) -> Iterator[list[Answer]]:
     # A provider that answers in this process is called for all at once; a real one for as many as run side by side
     size = provider.parallel or len(intents)
     with ThreadPoolExecutor(max_workers=max(provider.parallel, 1)) as pool:
-        for start in range(0, len(intents), size):
-            group = intents[start : start + size]
-            begun = _begin(group, wanted, deadline)
+        for group in batched(intents, size):
+            begun, called_at = _begin(provider, group, wanted, deadline)
             seam("begun")
-            answers += [_not_called(intent) for intent in group if intent.attempt_id not in begun]
             called = [intent for intent in group if intent.attempt_id in begun]
             run = pool.map if provider.parallel else map
-            answers += run(lambda intent: _call(provider, intent), called)
-    return answers
+            answers = list(run(lambda intent: _call(provider, intent), called))
+            for answer in answers:
+                answer.called_at = called_at
+            yield answers + [_not_called(intent) for intent in group if intent.attempt_id not in begun]
 
 
-def _begin(group: Sequence[Intent], wanted: Q, deadline: float) -> set[str]:
-    """Mark the calls that begin now: in time, and nothing about their lead went off since the intent."""
-    if clock.monotonic() > deadline:
-        return set()
+def _begin(provider: Provider, group: Sequence[Intent], wanted: Q, deadline: float) -> tuple[set[str], datetime]:
+    """The calls that begin now, and when: in time, and nothing about their lead went off since the intent.
+
+    They are marked, so that whoever finds them knows that something may be on its way. With a provider that answers
+    in this process nothing can be: its calls are marked when they are recorded.
+    """
+    called_at = clock.now()
+    if draining.is_asked() or clock.monotonic() > deadline:
+        return set(), called_at
+    still = ContactAttempt.objects.filter(
+        wanted, pk__in=listed([intent.attempt_id for intent in group]), status=Status.PENDING, called_at=None
+    )
     with transaction.atomic():
-        still = ContactAttempt.objects.filter(
-            wanted, pk__in=[intent.attempt_id for intent in group], status=ContactAttempt.Status.PENDING, called_at=None
-        )
-        begun = set(still.values_list("pk", flat=True))
-        ContactAttempt.objects.filter(pk__in=begun).update(called_at=clock.now())
-    return begun
+        begun = set(still.values_list("pk", flat=True)) - _barred(group)
+        if provider.parallel:
+            ContactAttempt.objects.filter(pk__in=begun).update(called_at=called_at)
+    return begun, called_at
+
+
+def _barred(group: Sequence[Intent]) -> set[str]:
+    """The attempts whose address is suppressed by now, for whatever lead that was said."""
+    standing = standing_for([address for intent in group for address in addresses_of(intent.item.lead)])
+    return {intent.attempt_id for intent in group if is_barred(intent.item.lead, intent.message.channel, standing)}
 
 
 def _call(provider: Provider, intent: Intent) -> Answer:

@@ -13,10 +13,13 @@ from integrations.breaker import Outcomes
 def noted(answers: Sequence[Answer], real_now: datetime) -> list[Answer]:
     """Tell the breaker what came of these calls; the answers, where an outage failed them, postponed.
 
-    For answers of calls only, never of look-ups. Call it in the recording transaction, after the leads are locked.
+    What was looked up, or never called, says nothing about a provider. Call it in the recording transaction, after
+    the leads are locked.
     """
     came: dict[str, Outcomes] = {}
     for answer in answers:
+        if answer.called_at is None:
+            continue
         _count(came.setdefault(answer.intent.provider, Outcomes()), answer)
     left_alone = breaker.note(came, real_now)
     if not left_alone:

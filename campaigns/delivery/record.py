@@ -11,7 +11,7 @@ from integrations import inbox
 from integrations.models import InboundEvent
 from leads.models import Lead
 from retention_center.lib import clock
-from retention_center.lib.bulk import update_rows
+from retention_center.lib.bulk import listed, update_rows
 
 STATUS = ContactAttempt.Status
 REPORTED = {
@@ -41,11 +41,16 @@ def record(answers: Sequence[Answer], now: datetime) -> None:
     untouched = [{"id": answer.intent.attempt_id} | _facts(NOTHING_YET, answer, now) for answer in answers]
     written = update_rows(ContactAttempt, untouched, status=STATUS.PENDING)
     _merge([answer for answer in answers if answer.intent.attempt_id not in written], now)
-    inbox.receive_many(_reports(answers))
-    first_contacts = [answer.intent.item.lead.pk for answer in answers if _is_first_contact(answer)]
-    Lead.objects.filter(pk__in=first_contacts, status=Lead.Status.NEW).update(
-        status=Lead.Status.CONTACTED, matched_at=clock.now(), updated_at=clock.now()
-    )
+    if reports := _reports(answers):
+        inbox.receive_many(reports)
+    _mark_contacted([answer.intent.item.lead.pk for answer in answers if _is_first_contact(answer)])
+
+
+def _mark_contacted(lead_ids: Sequence[str]) -> None:
+    if lead_ids:
+        Lead.objects.filter(pk__in=listed(lead_ids), status=Lead.Status.NEW).update(
+            status=Lead.Status.CONTACTED, matched_at=clock.now(), updated_at=clock.now()
+        )
 
 
 def _is_first_contact(answer: Answer) -> bool:
@@ -71,6 +76,7 @@ def _facts(attempt: ContactAttempt, answer: Answer, now: datetime) -> dict[str, 
         "status": raised(attempt.status, REPORTED[answer.outcome]),
         "provider_ref": attempt.provider_ref or (receipt.reference if receipt else None) or None,
         "was_unsent": attempt.was_unsent or is_unsent,
+        "called_at": attempt.called_at or answer.called_at,
         "reason": _reason(attempt, answer),
         "cost": receipt.cost if receipt and receipt.cost is not None else attempt.cost,
         "currency": receipt.currency if receipt and receipt.currency else attempt.currency,

@@ -7,22 +7,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from django.db import transaction
+import structlog
+from django.db import OperationalError, connection, transaction
 
 from campaigns import policy
 from campaigns.delivery import intent as intents
-from campaigns.delivery.call import call_all
+from campaigns.delivery import outages
+from campaigns.delivery.call import call_in_groups
+from campaigns.delivery.claiming import lock_all
 from campaigns.delivery.facts import Surroundings, facts_of, surroundings
 from campaigns.delivery.intent import Judged, Prepared
 from campaigns.delivery.record import record
 from campaigns.delivery.work import Answer, Intent, Report, WorkSource
 from integrations import pace
 from integrations.providers.registry import ActiveProviders
-from leads.models import Lead
 from retention_center.lib import clock
 from retention_center.lib.seams import seam
 
-BATCH = 500
+log = structlog.get_logger(__name__)
+
+BATCH = 1000
+RECORD_AGAIN = 0.5  # seconds
 
 
 @cache
@@ -41,19 +46,33 @@ def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
         real_now = clock.now()
         _lease, deadline_at = intents.lease_and_deadline(real_now)
         deadline = began + (deadline_at - real_now).total_seconds()
-        answers = call_all(intended, providers, source.wanted(), deadline)
-        seam("called")
-        report.add(record_answers(source, answers, now))
-        seam("recorded")
+        for answers in call_in_groups(intended, providers, source.wanted(), deadline):
+            seam("called")
+            report.add(_record_surely(source, answers, now, deadline))
+            seam("recorded")
     return report
 
 
 def record_answers(source: WorkSource, answers: Sequence[Answer], now: datetime) -> Report:
     """Facts of the attempts, then the work they belong to, in one transaction under the leads' locks."""
     with transaction.atomic():
-        list(Lead.objects.filter(pk__in={answer.intent.item.lead.pk for answer in answers}).locked().values_list("pk"))
+        lock_all([answer.intent.item.lead.pk for answer in answers])
+        answers = outages.noted(answers, clock.now())
         record(answers, now)
         return source.settle(answers, now)
+
+
+def _record_surely(source: WorkSource, answers: Sequence[Answer], now: datetime, deadline: float) -> Report:
+    """A database that is gone for a moment must not cost an answer: tried again until the lease is near its end."""
+    while True:
+        try:
+            return record_answers(source, answers, now)
+        except OperationalError:
+            if clock.monotonic() > deadline:
+                raise
+            log.warning("record_again", answers=len(answers))
+            connection.close()
+            clock.sleep(RECORD_AGAIN)
 
 
 def _claim_and_intend(

@@ -1,7 +1,7 @@
 """What the door works on, and what it asks of whoever owns the work."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -37,6 +37,7 @@ class WorkItem:
     step_is_on: bool = True
     conditions_hold: bool = True
     owner_runs: bool = True
+    own_rules: Mapping[str, Any] = field(default_factory=dict)  # how its own sequence narrows the contact policy
     sequence_name: str = ""
     campaign: Campaign | None = None
     own: Any = None  # whatever its source wants back
@@ -73,6 +74,7 @@ class Answer:
     detail: str = ""
     is_permanent: bool = False
     wait: timedelta = timedelta(0)  # how long a postponed one waits
+    called_at: datetime | None = None  # empty: not called, or looked up
 
 
 @dataclass(slots=True)

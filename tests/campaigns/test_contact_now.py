@@ -202,7 +202,7 @@ def die_while(monkeypatch, where: str, lead, script, now) -> ContactAttempt:
 
 
 def test_left_uncalled_it_is_closed_as_never_sent(lead, script, now, monkeypatch):
-    die_while(monkeypatch, "campaigns.delivery.rounds.call_all", lead, script, now)
+    die_while(monkeypatch, "campaigns.delivery.rounds.call_in_groups", lead, script, now)
     processor.run(now)
     assert ContactAttempt.objects.get().status == STATUS.PENDING  # its worker may still be at it
 

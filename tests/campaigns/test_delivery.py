@@ -151,7 +151,7 @@ def test_a_failure_that_hits_everybody_holds_and_costs_no_try(entered, now):
     processor.run(now)
 
     execution = first_execution()
-    assert (execution.status, execution.failures, execution.held_reason) == (STATUS.SCHEDULED, 0, "provider_refuses")
+    assert (execution.status, execution.failures, execution.held_reason) == (STATUS.SCHEDULED, 0, "provider_down")
 
 
 def test_silence_is_unknown_and_never_sent_again_blindly(entered, now):
@@ -227,7 +227,7 @@ def test_a_crash_before_the_call_is_made_up_for_once(entered, now, monkeypatch):
         raise PowerCut
 
     with monkeypatch.context() as patched:
-        patched.setattr("campaigns.delivery.rounds.call_all", cut)
+        patched.setattr("campaigns.delivery.rounds.call_in_groups", cut)
         with pytest.raises(PowerCut):
             processor.run(now)
     assert first_execution().status == STATUS.PENDING
@@ -273,13 +273,13 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_only_facts(entered, 
 
 
 def test_a_lead_that_opts_out_before_its_call_is_not_called(entered, now, monkeypatch):
-    call_all = rounds.call_all
+    call_in_groups = rounds.call_in_groups
 
     def opted_out_first(*args):
         opt_out(Lead.objects.get(), channel="EMAIL", reason="asked", source="link", now=now, actor=SYSTEM)
-        return call_all(*args)
+        return call_in_groups(*args)
 
-    monkeypatch.setattr(rounds, "call_all", opted_out_first)
+    monkeypatch.setattr(rounds, "call_in_groups", opted_out_first)
     processor.run(now)
 
     assert not StubProvider.arrived

@@ -241,7 +241,7 @@ def expire() -> None:
 
 
 def test_left_uncalled_it_goes_back_and_is_sent_once(begun, now, monkeypatch):
-    die_while(monkeypatch, "campaigns.delivery.rounds.call_all", now)
+    die_while(monkeypatch, "campaigns.delivery.rounds.call_in_groups", now)
     assert processor.run(now)["due"] == 0
     expire()
     processor.run(now, until_idle=True)

@@ -33,7 +33,7 @@ def _blind_to_leads() -> Patches:
     return {
         "sequences.enrolling._refusal": refusal,
         "campaigns.policy._ended": lambda facts: None,
-        "campaigns.delivery.facts._is_suppressed": lambda *_: False,
+        "campaigns.delivery.facts.is_barred": lambda *_: False,
     }
 
 
@@ -50,8 +50,8 @@ def _claims_without_comparing() -> Patches:
             report, intended, providers = rounds._claim_and_intend(source, now, limit)
         del source.claim
         if intended and providers:
-            answers = call.call_all(intended, providers, source.wanted(), began + 230)
-            report.add(rounds.record_answers(source, answers, now))
+            for answers in call.call_in_groups(intended, providers, source.wanted(), began + 230):
+                report.add(rounds.record_answers(source, answers, now))
         return report
 
     return {"sequences.processor.run_batch": run_batch, "sequences.due_steps.update_rows": _unfenced(bump=True)}

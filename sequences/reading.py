@@ -1,0 +1,36 @@
+"""Due executions with their enrollment and lead, read and locked in one statement, without what is not needed."""
+
+from django.db.models import QuerySet
+
+from leads.models import Lead
+from retention_center.lib.rows import instance
+from sequences.models import SequenceEnrollment, SequenceStepExecution
+
+EXECUTION = (
+    "id", "enrollment_id", "sequence_id", "lead_id", "step_id", "step_key", "run_no", "scheduled_at", "held_reason",
+    "held_until", "held_since", "hold_count", "try_no", "failures", "fence", "result",
+)  # fmt: skip
+ENROLLMENT = ("id", "sequence_id", "lead_id", "status", "run_no", "version", "enrolled_at", "last_step_at")
+LEAD = (
+    "id", "external_id", "first_name", "last_name", "email", "phone", "source", "status", "time_zone", "phone_zones",
+    "meta", "deleted_at",
+)  # fmt: skip
+COLUMNS = (*EXECUTION, *(f"enrollment__{name}" for name in ENROLLMENT), *(f"lead__{name}" for name in LEAD))
+
+
+def locked_steps(executions: QuerySet[SequenceStepExecution]) -> list[SequenceStepExecution]:
+    """The executions that nobody else is at work on. Lead, enrollment and execution are locked (PostgreSQL) as they
+    are read, in their newest version; rows whose lead another worker or a member of staff holds are left out.
+
+    Skipping never waits, so the order of locks cannot make a deadlock.
+    """
+    rows = executions.select_for_update(skip_locked=True).values_list(*COLUMNS)
+    return [_with_relations(row) for row in rows]
+
+
+def _with_relations(row: tuple) -> SequenceStepExecution:
+    execution, rest = row[: len(EXECUTION)], row[len(EXECUTION) :]
+    lead = instance(Lead, dict(zip(LEAD, rest[len(ENROLLMENT) :], strict=True)))
+    enrollment = instance(SequenceEnrollment, dict(zip(ENROLLMENT, rest, strict=False)), lead=lead)
+    values = dict(zip(EXECUTION, execution, strict=True))
+    return instance(SequenceStepExecution, values, enrollment=enrollment, lead=lead)
