@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from integrations.models import ProviderBreaker
@@ -55,6 +56,15 @@ class Outcomes:
 def standing(real_now: datetime) -> dict[str, ProviderBreaker]:
     """The providers through which nothing is sent just now, by name; one query."""
     return {row.provider: row for row in ProviderBreaker.objects.filter(retry_at__gt=real_now)}
+
+
+def turned_away(provider: str, since: datetime, real_now: datetime) -> bool:
+    """Whether it began to fail for everybody, or asked us to wait, after ``since``: what else was meant for it waits.
+
+    Who is under way to try a failing provider began after it failed, and is not stopped. One query.
+    """
+    left_alone = ProviderBreaker.objects.filter(pk=provider, retry_at__gt=real_now)
+    return left_alone.filter(Q(opened_at__gt=since) | Q(opened_at=None)).exists()
 
 
 def outages() -> list[ProviderBreaker]:

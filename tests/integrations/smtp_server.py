@@ -18,6 +18,7 @@ class Postmaster:
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.connections = 0
+        self.seconds = 0.0  # how long it thinks about each message
 
     async def handle_EHLO(self, server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]) -> Any:
         self.connections += 1
@@ -39,8 +40,7 @@ class Postmaster:
         name = envelope.rcpt_tos[0].partition("@")[0]
         if name == "dropped":
             server.transport.abort()
-        if name == "silent":
-            await asyncio.sleep(5)
+        await asyncio.sleep(5 if name == "silent" else self.seconds)
         if name == "spam":
             return "554 5.7.1 Looks like spam"
         if name == "full":

@@ -118,3 +118,18 @@ def test_being_asked_to_wait_brakes_the_whole_provider_and_is_no_outage(at):
 def test_a_reason_names_nobody(at):
     note(at, failed=5, detail="451 <ada@example.com> try later")
     assert row().reason == "451 … try later"
+
+
+def test_the_list_of_providers_says_what_stands(as_operator, at):
+    note(at, refused=1, detail="535 no")
+    assert "Resting" in as_operator.get("/integrations/").content.decode()
+    page = as_operator.get("/integrations/smtp/").content.decode()
+    assert "535 no" in page
+    assert "Try now" in page
+    answer = as_operator.post("/integrations/smtp/try/", follow=True).content.decode()
+    assert "The next message tries SMTP now" in answer
+    assert ">Try now<" not in answer
+
+
+def test_viewers_may_not_have_it_tried(as_viewer):
+    assert as_viewer.post("/integrations/smtp/try/").status_code == 403

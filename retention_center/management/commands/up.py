@@ -14,7 +14,7 @@ from django.db import connections
 from retention_center import static_files
 from retention_center.launcher import Launcher, Part
 
-WORKER_PATIENCE = 60.0  # a slice of an import, or a round of sending, ends well within it
+WORKER_PATIENCE = float(settings.LEASE_SECONDS)  # what is under way is finished within a lease
 WEB_PATIENCE = 35.0  # gunicorn gives its own requests 30 s
 
 
