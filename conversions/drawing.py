@@ -13,11 +13,10 @@ from conversions.doors import ACCEPTED, door
 from conversions.periods import Period
 from retention_center.lib.channels import Channel
 from retention_center.pages import words
-from retention_center.pages.charts import Chart, Series, compared, stacked
+from retention_center.pages.charts import CHANNEL_INKS, Chart, Series, compared, stacked
 
 LABELS_DRAWN = 14  # more bars than that have a label only here and there
 DAYS_DRAWN = 31  # longer periods are drawn in weeks
-INKS = {Channel.EMAIL: "email", Channel.SMS: "sms", Channel.CALL: "call", Channel.WEBHOOK: "webhook"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,11 @@ def sends_chart(period: Period, by_channel: Mapping[str, Mapping[date, int]], *,
     """Contacts which a provider took, stacked by channel; every bar opens its attempts."""
     bars = buckets(period, today=today)
     series = [
-        Series(Channel(channel).label, INKS[Channel(channel)], [_sum(by_channel[channel], bar.days) for bar in bars])
+        Series(
+            Channel(channel).label,
+            CHANNEL_INKS[Channel(channel)],
+            [_sum(by_channel[channel], bar.days) for bar in bars],
+        )
         for channel in Channel.values
     ]
     totals = ", ".join(f"{one.name} {words.number(sum(one.values))}" for one in series)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sequences.views import builder, catch_up, enroll, executions, listing, moves, people, results, settings
+from sequences.views import builder, catch_up, enroll, executions, forecast, listing, moves, people, results, settings
 
 urlpatterns = [
     path("catch-up/", catch_up.catch_up, name="catch-up"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("sequences/<str:pk>/matching/", enroll.sequence_matching, name="sequence-matching"),
     path("sequences/<str:pk>/jobs/<str:job_pk>/", enroll.sequence_job, name="sequence-job"),
     path("sequences/<str:pk>/executions/", executions.ExecutionList.as_view(), name="sequence-executions"),
+    path("sequences/<str:pk>/forecast/", forecast.sequence_forecast, name="sequence-forecast"),
     path("sequences/<str:pk>/results/", results.sequence_results, name="sequence-results"),
     path("sequences/<str:pk>/history/", settings.sequence_history, name="sequence-history"),
     path("sequences/<str:pk>/settings/", settings.sequence_settings, name="sequence-settings"),

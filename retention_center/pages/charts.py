@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import ceil, floor, log10
 
+from retention_center.lib.channels import Channel
 from retention_center.pages import words
 
+CHANNEL_INKS = {Channel.EMAIL: "email", Channel.SMS: "sms", Channel.CALL: "call", Channel.WEBHOOK: "webhook"}
 STEPS = (1, 2, 2.5, 4, 5, 10)
 _ids = count(1)
 

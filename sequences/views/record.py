@@ -60,6 +60,7 @@ def tabs(sequence: RetentionSequence, current: str) -> list[dict[str, Any]]:
         ("steps", "Steps", "sequence", None),
         ("enrollments", "Enrollments", "sequence-enrollments", sequence.entered_count),  # type: ignore[attr-defined]
         ("results", "Results", "sequence-results", None),
+        ("forecast", "Forecast", "sequence-forecast", None),
         ("history", "History", "sequence-history", None),
         ("settings", "Settings", "sequence-settings", None),
     ]
