@@ -6,26 +6,30 @@ The processor, the lead page's "next contact and why", the forecast and "may we 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaigns.reasons import Effect, Reason
-from campaigns.windows import Rules, at_local, next_opening, why_closed
+from campaigns.windows import DAY_CODES, Rules, at_local, do_meet, next_opening, open_for, why_closed
 
 LOOK_AGAIN = {  # what nobody can foresee the end of is asked again after this time
     Reason.NO_PROVIDER: timedelta(minutes=5),
     Reason.SENDING_PAUSED: timedelta(minutes=1),
     Reason.SEQUENCE_PAUSED: timedelta(minutes=5),
     Reason.PROVIDER_REFUSES: timedelta(minutes=1),
+    Reason.NO_WINDOW: timedelta(minutes=15),
 }
 # Holds whose end nobody knows, but which end without a decision of staff
 ENDS_BY_ITSELF = frozenset({*LOOK_AGAIN, Reason.PROVIDER_DOWN, Reason.RATE_LIMITED, Reason.ENROLLMENT_PAUSED})
+LONGEST_SPREAD = timedelta(minutes=30)
+NEVER_MEET = "organisation, the number's zones share no window"
 
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """A lead's possible time zones, and where they come from: field, phone or organisation."""
+    """A lead's possible time zones, and where they come from: field, phone, organisation or NEVER_MEET."""
 
     names: tuple[str, ...]
     source: str
@@ -39,7 +43,9 @@ class Zones:
 class Facts:
     """All that `decide` looks at, for one contact of one lead on one channel.
 
-    ``contacts`` are the instants of recent contacts that count, at least those of the last two days.
+    ``contacts`` are the instants of recent contacts that count, at least those of the last two days and of the gap;
+    ``contacts_on_channel`` those of this channel alone. ``zones`` are settled (`settled`). ``jitter``, from 0 to below
+    1, is this contact's own place in the crowd that waits for the same opening.
     ``ended_because`` is set when the enrollment or campaign place is over; ``due_since`` is max(scheduledAt,
     heldUntil), empty for a contact by hand.
     """
@@ -62,6 +68,8 @@ class Facts:
     provider_back_at: datetime | None = None  # until then nothing is sent through it
     provider_asked_to_wait: bool = False  # that is what it asked for; else it fails for everybody
     contacts: Sequence[datetime] = field(default_factory=tuple)
+    contacts_on_channel: Sequence[datetime] = field(default_factory=tuple)
+    jitter: float = 0.0
     due_since: datetime | None = None
 
 
@@ -142,52 +150,104 @@ def _stopped(facts: Facts) -> Reason | None:
 
 
 def _when(facts: Facts, now: datetime) -> Decision:
-    """The rules about time: window and days, daily cap, gap between channels."""
-    opening = opens_at(facts, now)
-    if opening != now:
-        return Decision(Reason(why_closed(facts.rules, facts.zones.main, now)), until=opening)  # type: ignore[call-arg]
+    """The rules about time: window and days, daily caps, gap since the last contact."""
+    if opens_at(facts, now) != now:
+        closed = why_closed(facts.rules, facts.zones.names, now)
+        return _held(Reason(closed), facts, now, now)  # type: ignore[call-arg]
     if contacts_today(facts, now) >= facts.rules.cap:
-        return Decision(Reason.DAILY_CAP, until=opens_at(facts, _tomorrow(facts, now)))
-    free_again = max(facts.contacts, default=datetime.min.replace(tzinfo=UTC)) + facts.rules.gap
-    if facts.rules.gap and now < free_again:
-        return Decision(Reason.CHANNEL_GAP, until=opens_at(facts, free_again))
+        return _held(Reason.DAILY_CAP, facts, _tomorrow(facts, now), now)
+    if _at_channel_cap(facts, now):
+        return _held(Reason.CHANNEL_CAP, facts, _tomorrow(facts, now), now)
+    if facts.contacts and now < max(facts.contacts) + facts.rules.gap:
+        return _held(Reason.CHANNEL_GAP, facts, max(facts.contacts) + facts.rules.gap, now)
     return SEND
 
 
-def opens_at(facts: Facts, moment: datetime) -> datetime | None:
-    """When the window is next open, at ``moment`` or later.
+def _held(reason: Reason, facts: Facts, moment: datetime, now: datetime) -> Decision:
+    """Held until the window is open at ``moment`` or later, a little apart from all who wait for the same opening."""
+    opening = opens_at(facts, moment)
+    if opening is None:
+        return Decision(Reason.NO_WINDOW, look_again=now + LOOK_AGAIN[Reason.NO_WINDOW])
+    ends_alone = reason == Reason.CHANNEL_GAP and opening == moment  # each gap ends at a time of its own
+    return Decision(reason, until=opening if ends_alone else opening + spread(facts, opening))
 
-    Where a number's zones share no window (toll-free numbers), the first of them decides.
-    """
-    together = next_opening(facts.rules, facts.zones.names, moment)
-    return together or next_opening(facts.rules, facts.zones.names[:1], moment)
+
+def opens_at(facts: Facts, moment: datetime) -> datetime | None:
+    """When the window is next open, at ``moment`` or later; None when the rules leave no such time."""
+    return next_opening(facts.rules, facts.zones.names, moment)
+
+
+def spread(facts: Facts, opening: datetime) -> timedelta:
+    """How long after the opening this contact's turn comes: within half of the window, and within half an hour."""
+    lasts = open_for(facts.rules, facts.zones.names, opening, 2 * LONGEST_SPREAD)
+    return timedelta(seconds=int(lasts.total_seconds() / 2 * facts.jitter))
+
+
+def next_turn(facts: Facts, moment: datetime) -> datetime | None:
+    """The instant at which a contact that waits for the window leaves: at ``moment`` when it is open then."""
+    opening = opens_at(facts, moment)
+    return opening if opening in {None, moment} else opening + spread(facts, opening)
+
+
+def settled(zones: Zones, rules: Rules, now: datetime, organisation: str) -> Zones:
+    """The zones that count: the organisation's, where those of a number have no hour in common (toll-free ones)."""
+    if len(zones.names) == 1 or do_meet(rules, zones.names, now.date()):
+        return zones
+    return Zones((organisation,), NEVER_MEET)
+
+
+def _at_channel_cap(facts: Facts, now: datetime) -> bool:
+    cap = facts.rules.channel_cap
+    return cap is not None and _on_date_of(now, facts.contacts_on_channel, facts.zones.main) >= cap
 
 
 def contacts_today(facts: Facts, now: datetime) -> int:
     """How many contacts count on the lead's own date."""
-    zone = ZoneInfo(facts.zones.main)
-    today = now.astimezone(zone).date()
-    return sum(contact.astimezone(zone).date() == today for contact in facts.contacts)
+    return _on_date_of(now, facts.contacts, facts.zones.main)
+
+
+def _on_date_of(now: datetime, contacts: Sequence[datetime], zone: str) -> int:
+    if not contacts:
+        return 0
+    today = local_date(zone, now)
+    return sum(local_date(zone, contact) == today for contact in contacts)
+
+
+@lru_cache(maxsize=8192)
+def local_date(zone: str, moment: datetime) -> date:
+    """The date that calendars in the zone show."""
+    return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def _tomorrow(facts: Facts, now: datetime) -> datetime:
-    zone = ZoneInfo(facts.zones.main)
-    return at_local(now.astimezone(zone).date() + timedelta(days=1), 0, zone)
+    return at_local(local_date(facts.zones.main, now) + timedelta(days=1), 0, ZoneInfo(facts.zones.main))
 
 
 def snapshot(facts: Facts, now: datetime) -> dict[str, Any]:
     """The facts that decided, as the attempt keeps them: what INV-5 and INV-6 are checked against."""
-    return {
-        "at": now.isoformat(),
-        "zone": facts.zones.main,
-        "zones": list(facts.zones.names[:5]),
-        "zoneSource": facts.zones.source,
-        "localTime": now.astimezone(ZoneInfo(facts.zones.main)).strftime("%Y-%m-%d %H:%M"),
-        "hours": [list(window) for window in facts.rules.hours],
-        "days": sorted(facts.rules.days),
+    kept = _same_for_many(facts.rules, facts.zones, now) | {
         "contactsToday": contacts_today(facts, now),
-        "cap": facts.rules.cap,
-        "gapMs": int(facts.rules.gap.total_seconds() * 1000),
         "lastContactAt": max(facts.contacts).isoformat() if facts.contacts else None,
         "provider": facts.provider,
+    }
+    if facts.rules.channel_cap is not None:
+        kept["channelCap"] = facts.rules.channel_cap
+        kept["contactsOnChannel"] = _on_date_of(now, facts.contacts_on_channel, facts.zones.main)
+    return kept
+
+
+@lru_cache(maxsize=1024)
+def _same_for_many(rules: Rules, zones: Zones, now: datetime) -> dict[str, Any]:
+    """The part of a snapshot that all leads with these rules and zones share. Copy it; never change it."""
+    local = now.astimezone(ZoneInfo(zones.main))
+    return {
+        "at": now.isoformat(),
+        "zone": zones.main,
+        "zones": list(zones.names[:5]),
+        "zoneSource": zones.source,
+        "localTime": local.strftime("%Y-%m-%d %H:%M"),
+        "hours": [list(window) for window in rules.hours],
+        "days": sorted(rules.days, key=DAY_CODES.index),
+        "cap": rules.cap,
+        "gapMs": int(rules.gap.total_seconds() * 1000),
     }

@@ -11,10 +11,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
-from campaigns.delivery.facts import surroundings
-from campaigns.policy import Facts, opens_at
+from campaigns.delivery.facts import share, surroundings
+from campaigns.policy import Facts, next_turn
 from campaigns.reasons import Reason
-from campaigns.rules import zones_of
+from campaigns.rules import zones_for
 from leads.models import Lead
 from retention_center import audit, jobs
 from retention_center.audit import Actor
@@ -169,11 +169,13 @@ def _times(in_order: Sequence[tuple[int, SequenceStepExecution]], leads: Mapping
     if plan.how == How.SPREAD:
         return [(row, plan.time_of(place)) for place, row in in_order]
     around = surroundings(list(leads.values()), plan.start)
-    opens: dict[str, datetime | None] = {}
-    for lead in leads.values():
-        facts = Facts(zones=zones_of(lead), rules=around.rules_of_lead.get(lead.pk, around.rules))
-        opens[lead.pk] = opens_at(facts, plan.start)
-    return [(row, opens[row.lead_id]) for _place, row in in_order]
+    timed: Timed = []
+    for _place, row in in_order:
+        lead = leads[row.lead_id]
+        rules = around.rules_for(lead.pk, row.step.channel, row.enrollment.sequence.contact_rules)
+        facts = Facts(zones=zones_for(lead, rules, plan.start), rules=rules, jitter=share(row.pk))
+        timed.append((row, next_turn(facts, plan.start)))
+    return timed
 
 
 def _reschedule(timed: Timed, actor: Actor, how: How, result: Released) -> None:

@@ -18,6 +18,7 @@ from integrations.providers.registry import ActiveProviders
 from leads.models import Lead, Suppression
 from leads.suppression import digest, standing_for
 from retention_center.lib import clock
+from retention_center.lib.bulk import listed
 from retention_center.lib.channels import Channel
 
 # Far enough back for the local day of any zone (27 hours) and for any gap that a sequence may ask (a week)
@@ -88,7 +89,7 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
     address = lead.address_for(item.channel)
     provider = around.provider_for(item.channel, item.script.provider if item.script else "")
     back_at, asked = around.waits.get(provider or "", (None, False))
-    rules = around.rules_for(lead.pk, item.channel, item.own_rules)
+    rules = around.rules_for(lead.id, item.channel, item.own_rules)
     return Facts(
         zones=zones_for(lead, rules, around.now),
         rules=rules,
@@ -106,9 +107,9 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
         provider=provider,
         provider_back_at=back_at + share(item.id) * SPREAD if back_at else None,
         provider_asked_to_wait=asked,
-        contacts=tuple(around.contacts.get(lead.pk, ())),
-        contacts_on_channel=tuple(around.contacts_on.get((lead.pk, item.channel), ())),
-        jitter=share(item.id),
+        contacts=tuple(around.contacts.get(lead.id, ())),
+        contacts_on_channel=tuple(around.contacts_on.get((lead.id, item.channel), ())),
+        jitter=share(item.id) if item.due_since else 0.0,  # what nobody planned waits in no crowd
         due_since=item.due_since,
     )
 
@@ -145,7 +146,7 @@ def _is_stopped(channel: str, provider: str | None, stopped: set[tuple[str, str]
 
 def _narrowings(leads: Sequence[Lead]) -> dict[str, tuple[str, ...]]:
     places = CampaignLead.objects.filter(
-        lead__in=[lead.pk for lead in leads], campaign__status=Campaign.Status.ACTIVE
+        lead__in=listed([lead.id for lead in leads]), campaign__status=Campaign.Status.ACTIVE
     ).values_list("lead_id", "campaign__meta")
     texts: dict[str, set[str]] = defaultdict(set)
     for lead_id, meta in places:
@@ -165,7 +166,7 @@ def _recent_contacts(leads: Sequence[Lead], since: datetime) -> Iterable[tuple[s
     """(lead, channel, time) of what counts, oldest first."""
     return (
         ContactAttempt.objects.counted()
-        .filter(lead__in=[lead.pk for lead in leads], started_at__gt=since)
+        .filter(lead__in=listed([lead.id for lead in leads]), started_at__gt=since)
         .order_by("started_at")
         .values_list("lead_id", "channel", "started_at")
     )

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from campaigns.models import ContactPolicy
 from campaigns.previewing import Preview, preview
-from campaigns.rules import organisation_rules, zones_of
+from campaigns.rules import zones_of
 from campaigns.views.previews import found_lead
 from leads.models import Lead
 from retention_center.api.paging import capped_count
@@ -33,7 +33,9 @@ class StepPreview:
     leaves: str
 
 
-def of(request: HttpRequest, rows: Sequence[ShownRow], shown: str, now: datetime) -> StepPreview | None:
+def of(
+    request: HttpRequest, sequence: RetentionSequence, rows: Sequence[ShownRow], shown: str, now: datetime
+) -> StepPreview | None:
     """The chosen step, else the first with a script, for the lead asked for, else for the newest."""
     kept = [row for row in rows if row.number]
     row = next((one for one in kept if one.uid == shown), None) or next((one for one in kept if one.script), None)
@@ -44,16 +46,17 @@ def of(request: HttpRequest, rows: Sequence[ShownRow], shown: str, now: datetime
     wanted = found_lead(lead_text)
     lead = wanted or Lead.objects.contactable().order_by("-created_at", "-pk").first()
     seen = preview(row.script, lead) if row.script else None
-    return StepPreview(
-        row, lead, lead_text, bool(lead_text.strip()) and wanted is None, seen, _leaves(row, kept, lead, now)
-    )
+    leaves = _leaves(sequence, row, kept, lead, now)
+    return StepPreview(row, lead, lead_text, bool(lead_text.strip()) and wanted is None, seen, leaves)
 
 
-def _leaves(row: ShownRow, kept: Sequence[ShownRow], lead: Lead | None, now: datetime) -> str:
+def _leaves(
+    sequence: RetentionSequence, row: ShownRow, kept: Sequence[ShownRow], lead: Lead | None, now: datetime
+) -> str:
     before = [one.row for one in kept[: kept.index(row) + 1] if one.row.is_active or one is row]
     if lead is None or any(one.delay is None for one in before):
         return ""
-    at = leaves_at(lead, [one.as_spec() for one in before], organisation_rules(ContactPolicy.load()), now)
+    at = leaves_at(lead, [one.as_spec() for one in before], ContactPolicy.load(), sequence.contact_rules, now)
     if at is None:
         return "No contact hour is left for this lead."
     zone = zones_of(lead).main

@@ -133,8 +133,9 @@ def test_outside_the_hours_it_is_held_until_they_open(begun, now):
     at = now.replace(hour=3)
     CampaignLead.objects.update(due_at=at, scheduled_at=at)
     assert processor.run(at)["held"] == 1
-    assert (place().held_reason, place().due_at) == ("quiet_hours", now.replace(hour=8))
-    assert processor.run(now.replace(hour=8))["sent"] == 1
+    assert place().held_reason == "quiet_hours"
+    assert now.replace(hour=8) <= place().due_at < now.replace(hour=8, minute=30)
+    assert processor.run(now.replace(hour=8, minute=30))["sent"] == 1
     assert place().held_reason == ""
 
 
@@ -310,7 +311,7 @@ def test_the_list_and_the_api_show_what_comes_next_and_why(begun, now, api, as_v
     page = as_viewer.get(f"/campaigns/{begun.pk}/leads/").content.decode()
     assert "Outside the contact hours in the lead&#x27;s zone" in page
     (row,) = api("viewer").get(f"/api/campaigns/{begun.pk}/leads").json()["data"]
-    assert (row["heldReason"], row["dueAt"], row["done"]) == ("quiet_hours", "2026-03-11T08:00:00Z", [])
+    assert (row["heldReason"], row["dueAt"][:14], row["done"]) == ("quiet_hours", "2026-03-11T08:", [])
     processor.run(now)
     assert "1 done" in as_viewer.get(f"/campaigns/{begun.pk}/leads/").content.decode()
 
