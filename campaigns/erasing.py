@@ -1,6 +1,7 @@
 """What campaigns and the inbox forget of an erased lead; the bare facts of each contact stay for statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db.models import Q
 
@@ -12,14 +13,18 @@ FLAGS = ("opened", "clicked", "replied", "bounced", "unsubscribed", "status", "s
 SLICE = 500
 
 
+def bare(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What an erased lead's attempt keeps of its result: nothing anybody said."""
+    return {name: value for name, value in result.items() if name in FLAGS}
+
+
 def erase_leads(lead_ids: Sequence[str]) -> None:
     """Take text, address and answers out of the leads' attempts and out of what providers told us of them."""
     attempts = ContactAttempt.objects.filter(lead_id__in=lead_ids)
     ids = list(attempts.values_list("pk", flat=True))
     for attempt in attempts.exclude(result={}).only("result").iterator(SLICE):
-        bare = {name: value for name, value in attempt.result.items() if name in FLAGS}
-        if bare != attempt.result:
-            ContactAttempt.objects.filter(pk=attempt.pk).update(result=bare)
+        if (kept := bare(attempt.result)) != attempt.result:
+            ContactAttempt.objects.filter(pk=attempt.pk).update(result=kept)
     CampaignLead.objects.filter(lead_id__in=lead_ids).update(last_error="")
     attempts.update(message={}, address="", notes="")
     told = InboundEvent.objects.filter(Q(lead_id__in=lead_ids) | Q(attempt_id__in=ids))

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from campaigns.delivery.record import merged, raised
+from campaigns.erasing import bare
 from campaigns.models import ContactAttempt
 from campaigns.reasons import Reason
 from integrations.inbox import NotYet
@@ -31,7 +32,7 @@ def record_delivery(event: InboundEvent, now: datetime) -> None:
         attempt.cost, attempt.currency = Decimal(str(facts["cost"])), facts.get("currency", "")
     if facts.get("duration") is not None:
         attempt.duration = int(facts["duration"])
-    attempt.save()
+    _save(attempt, event)
 
 
 def record_reply(event: InboundEvent, now: datetime) -> None:
@@ -45,6 +46,14 @@ def record_reply(event: InboundEvent, now: datetime) -> None:
         attempt.reason = ""
         attempt.result = merged(attempt.result, reply)
         attempt.completed_at = attempt.completed_at or now
+    _save(attempt, event)
+
+
+def _save(attempt: ContactAttempt, event: InboundEvent) -> None:
+    """What arrives after the lead was erased leaves bare facts only, and the event itself is emptied (INV-21)."""
+    if Lead.objects.filter(pk=attempt.lead_id).exclude(erased_at=None).exists():
+        attempt.result = bare(attempt.result)
+        InboundEvent.objects.filter(pk=event.pk).update(payload={}, facts={})
     attempt.save()
 
 

@@ -15,6 +15,8 @@ class Source(Protocol):
 
     def now(self) -> datetime: ...
 
+    def db_now(self) -> datetime: ...
+
     def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float) -> None: ...
@@ -23,6 +25,13 @@ class Source(Protocol):
 class _Real:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def db_now(self) -> datetime:
+        if connection.vendor != "postgresql":
+            return self.now()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            return cursor.fetchone()[0]
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -55,8 +64,4 @@ def db_now() -> datetime:
 
     Leases compare against this, so that skewed machines cannot take work from one another.
     """
-    if source is not REAL or connection.vendor != "postgresql":
-        return now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
+    return source.db_now()

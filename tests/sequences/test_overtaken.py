@@ -6,6 +6,7 @@ import pytest
 
 from campaigns.models import ContactAttempt
 from integrations import inbox
+from leads import removing
 from retention_center.audit import SYSTEM
 from retention_center.lib import clock, seams
 from sequences import processor
@@ -97,3 +98,17 @@ def test_a_worker_that_stood_still_asks_what_time_it_is_before_it_goes_on(now, m
     counts = processor.run()
 
     assert (counts["sent"], counts["held"]) == (1, 1)
+
+
+def test_what_is_reported_after_a_lead_was_erased_leaves_nothing_anybody_said(now):
+    lead = make_lead()
+    attempt = make_attempt(lead, status="SENT", provider_ref="ref-1", called_at=clock.now(), deadline_at=clock.now())
+    removing.erase(lead, actor=SYSTEM, now=now)
+
+    facts = {"text": "Please stop, I am Ada.", "automatic": False}
+    event, _ = inbox.receive("sandbox", "reply", "late", facts=facts, attempt_id=attempt.pk, now=now)
+    inbox.apply(event, now)
+
+    attempt.refresh_from_db()
+    event.refresh_from_db()
+    assert (attempt.status, attempt.result, event.facts) == ("SUCCESS", {"replied": True}, {})

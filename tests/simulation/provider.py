@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from integrations.providers.base import Message, NotSent, OutcomeUnknown, Provider, Receipt
 
@@ -37,11 +38,15 @@ class Outside:
     report_rate: float
     reply_rate: float
     pause: Callable[[str], None]
+    now: Callable[[], datetime]
+    lag: timedelta  # how long a message is not yet found
+    lost_rate: float  # of reports that never arrive
     on_effect: Callable[[Message], None]
     is_calm: bool = False
     honours_keys: bool = False
     calls: Counter[str] = field(default_factory=Counter)
     taken: dict[str, Message] = field(default_factory=dict)
+    taken_at: dict[str, datetime] = field(default_factory=dict)
     on_their_way: list[Hook] = field(default_factory=list)
 
     def send(self, message: Message) -> Receipt:
@@ -54,6 +59,7 @@ class Outside:
         if not (self.honours_keys and message.key in self.taken):
             self.on_effect(message)
             self.taken[message.key] = message
+            self.taken_at[message.key] = self.now()
             self._report(message)
         self.pause("accepted")
         if fault:
@@ -64,7 +70,8 @@ class Outside:
         self.pause("looking up")
         if not self.is_calm and self.random.random() < self.rates["lookup_down"]:
             raise OutcomeUnknown("The look-up is down.")
-        return Receipt(reference=f"ref-{message.key}") if message.key in self.taken else None
+        shows = message.key in self.taken and self.taken_at[message.key] + self.lag <= self.now()
+        return Receipt(reference=f"ref-{message.key}") if shows else None
 
     def _fault(self) -> str:
         if self.is_calm:
@@ -76,10 +83,14 @@ class Outside:
         for number, status in enumerate(REPORTS):
             if self.random.random() < self.report_rate:
                 facts = {"status": status, "result": {"opened": self.random.random() < 0.5}}
-                self.on_their_way.append(Hook(f"{reference}:{number}", "delivery", facts, message, reference))
+                self._put_on_the_way(Hook(f"{reference}:{number}", "delivery", facts, message, reference))
         if self.random.random() < self.reply_rate:
             facts = {"text": "Hello", "automatic": self.random.random() < 0.3}
-            self.on_their_way.append(Hook(f"{reference}:reply", "reply", facts, message, reference))
+            self._put_on_the_way(Hook(f"{reference}:reply", "reply", facts, message, reference))
+
+    def _put_on_the_way(self, hook: Hook) -> None:
+        if self.random.random() >= self.lost_rate:
+            self.on_their_way.append(hook)
 
 
 _RAISED: dict[str, Callable[[], Exception]] = {
@@ -95,13 +106,26 @@ _AFTERWARDS: dict[str, Callable[[], Exception]] = {
 }
 
 
+class InTurn:
+    """A pool whose calls are made one after another by whoever asks, so that the seed decides their order."""
+
+    def __init__(self, max_workers: int) -> None:
+        self.map = map
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left running."""
+
+
 class Searchable(Provider):
     """Class B: takes a repeat as a new message, but can be asked."""
 
     name = "simulated"
     channels = ("EMAIL", "SMS", "CALL", "WEBHOOK")
     is_searchable = True
-    parallel = 0
+    parallel = 2  # more than none, so that calls are marked as begun before they begin
     outside: ClassVar[Outside]
 
     def send(self, message: Message) -> Receipt:

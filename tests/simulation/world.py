@@ -1,27 +1,42 @@
 """What a seed's world is made of: few leads, short sequences, tight rules. Small and mixed finds more than big."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import Any
 
-from django.apps import apps
-from django.db import connection, transaction
-
-from campaigns.models import ContactPolicy, Script
+from campaigns import assigning
+from campaigns.models import Campaign, ContactPolicy, Script
 from leads.models import Lead
+from retention_center.audit import SYSTEM
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from sequences.models import RetentionSequence, SequenceStep
-from sequences.publishing import StepSpec
+from sequences.specs import StepSpec
 from tests import builders
 from tests.simulation.provider import FAULTS
 
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo", "Europe/Berlin", "Pacific/Auckland", "Asia/Kolkata")
-HOURS = (("08:00", "21:00"), ("09:00", "17:00"), ("20:00", "02:00"), ("00:00", "24:00"))
+ALWAYS = ("00:00", "24:00")
+HOURS = (("08:00", "21:00"), ("09:00", "17:00"), ("20:00", "02:00"), ALWAYS, ALWAYS, ALWAYS)
 CHANNELS = (Channel.EMAIL, Channel.SMS)
 UNITS = SequenceStep.DelayUnit
-APPS = ("leads", "integrations", "campaigns", "sequences", "conversions", "retention_center")
-KEPT = ("secret",)  # made once, at the first migration
+HOUR_IN_MS = 3_600_000
+
+
+@dataclass(slots=True)
+class Rates:
+    """How often what happens, as this seed's dice have it; never is possible, too."""
+
+    act: float
+    time: float
+    report: float
+    crash: float
+    lost_report: float
+    failed_commit: float
+    lost_connection: float
+    jump_back: float
+    outage: float
 
 
 @dataclass(slots=True)
@@ -30,39 +45,37 @@ class World:
 
     leads: list[Lead]
     sequences: list[RetentionSequence]
+    campaign: Campaign | None
     scripts: dict[str, Script]
     hours: tuple[str, str]
     cap: int
+    gap: timedelta
     provider_class: str
-    rates: dict[str, float]
+    faults: dict[str, float]
     report_rate: float
     reply_rate: float
-    workers: int
+    lag: timedelta
+    skews: list[timedelta]  # one for each worker
+    turns: int
     arrivals: int
+    rates: Rates
     zones: dict[str, str] = field(default_factory=dict)
 
-
-def empty_the_database() -> None:
-    """Take every row of ours away."""
-    tables = [
-        model._meta.db_table
-        for name in APPS
-        for model in apps.get_app_config(name).get_models(include_auto_created=True)
-        if model._meta.model_name not in KEPT and model._meta.managed
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+    @property
+    def clocks_agree(self) -> bool:
+        """Whether all recorded times may be compared with one another."""
+        return not self.rates.jump_back and not any(self.skews)
 
 
 def build(random: Random) -> World:
     """Draw a world and write its rows."""
     hours, cap = random.choice(HOURS), random.choice((1, 1, 2, 3))
+    gap = random.choice((0, 0, 2)) * HOUR_IN_MS
     ContactPolicy.objects.create(
         contact_hours_start=hours[0],
         contact_hours_end=hours[1],
         max_contacts_per_day=cap,
-        delay_between_channels=random.choice((0, 0, 2 * 3_600_000)),
+        delay_between_channels=gap,
         late_after_hours=random.choice((24, 72, 1000)),
     )
     builders.make_integration("simulated", **({"ratePerSecond": 2} if random.random() < 0.15 else {}))
@@ -70,18 +83,25 @@ def build(random: Random) -> World:
     world = World(
         leads=[],
         sequences=[_sequence(random, scripts) for _ in range(random.choice((1, 1, 2)))],
+        campaign=_campaign(random, scripts) if random.random() < 0.3 else None,
         scripts=scripts,
         hours=hours,
         cap=cap,
+        gap=timedelta(milliseconds=gap),
         provider_class=random.choice("ABBC"),
-        rates={fault: random.choice((0, 0, 0, 0.1, 0.3)) for fault in (*FAULTS, "lookup_down")},
+        faults={fault: random.choice((0, 0, 0, 0.1, 0.3)) for fault in (*FAULTS, "lookup_down")},
         report_rate=random.choice((0, 0.2, 0.5)),
         reply_rate=random.choice((0, 0.1)),
-        workers=random.choice((2, 2, 3)),
+        lag=timedelta(seconds=random.choice((0, 0, 240))),
+        skews=_skews(random, random.choice((2, 2, 3))),
+        turns=random.choice((25, 40, 60)),
         arrivals=random.choice((0, 0, 1, 2)),
+        rates=_rates(random),
     )
-    for _ in range(random.randint(1, 4)):
+    for _ in range(random.choice((1, 1, 2, 2, 3))):
         arrive(world, random)
+    if world.campaign:
+        assigning.assign(world.campaign, [lead.pk for lead in world.leads], clock.now(), SYSTEM)
     return world
 
 
@@ -119,9 +139,37 @@ def edited(steps: list[SequenceStep], scripts: dict[str, Script], random: Random
     return [StepSpec(**spec, script_id=scripts[spec["channel"]].pk) for spec in specs]
 
 
+def _rates(random: Random) -> Rates:
+    return Rates(
+        act=random.choice((0.04, 0.1, 0.2)),
+        time=random.choice((0.03, 0.09)),
+        report=random.choice((0.05, 0.15)),
+        crash=random.choice((0, 0.03, 0.06)),
+        lost_report=random.choice((0, 0, 0.3)),
+        failed_commit=random.choice((0, 0, 0, 0.03)),
+        lost_connection=random.choice((0, 0, 0, 0.03)),
+        jump_back=random.choice((0, 0, 0, 0.03)),
+        outage=random.choice((0, 0, 0.01)),
+    )
+
+
+def _skews(random: Random, workers: int) -> list[timedelta]:
+    if random.random() < 0.75:
+        return [timedelta(0)] * workers
+    return [timedelta(seconds=random.randint(-300, 300)) for _ in range(workers)]
+
+
+def _campaign(random: Random, scripts: dict[str, Script]) -> Campaign:
+    for script in scripts.values():
+        script.is_default = True
+        script.save(update_fields=["is_default"])
+    meta = random.choice(({}, {"maxContactsPerDay": 1}, {"delayBetweenChannels": HOUR_IN_MS}))
+    return builders.make_campaign(channels=random.choice((["EMAIL"], ["SMS", "EMAIL"])), meta=meta)
+
+
 def _sequence(random: Random, scripts: dict[str, Script]) -> RetentionSequence:
     steps = []
-    for _ in range(random.randint(1, 4)):
+    for _ in range(random.randint(1, 3)):
         channel = random.choice(CHANNELS)
         rule = random.choice(SequenceStep.OnFailure.values)
         steps.append({"channel": channel, "script": scripts[channel], "on_failure": rule} | _delay(random))
