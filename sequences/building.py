@@ -1,11 +1,12 @@
 """The steps as the builder's form holds them: read from what was posted, changed by its buttons, turned into steps.
 
-Nothing is kept on the server until staff publish: every button posts the whole form and gets it back changed.
+Nothing is kept on the server until staff save the draft or publish: every button posts the whole form and gets it
+back changed.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from sequences.changing import MOST_STEPS
 from sequences.condition_form import Typed
 from sequences.conditions import MOST_CONDITIONS, BadConditions, checked
 from sequences.models import SequenceStep
-from sequences.specs import StepSpec
+from sequences.specs import StepSpec, spec_of
 from sequences.timing import in_words
 
 LONGEST_DELAY = 3_650
@@ -46,16 +47,20 @@ class Row:
 
     @classmethod
     def of_step(cls, step: SequenceStep) -> Self:
+        return cls.of_spec(f"s{step.step_order}", spec_of(step))
+
+    @classmethod
+    def of_spec(cls, uid: str, spec: StepSpec) -> Self:
         return cls(
-            uid=f"s{step.step_order}",
-            key=step.key,
-            channel=step.channel,
-            script_id=step.script_id or "",
-            delay_value=str(step.delay_value),
-            delay_unit=step.delay_unit,
-            on_failure=step.on_failure,
-            is_active=step.is_active,
-            conditions=[Typed.of(one) for one in step.conditions],
+            uid=uid,
+            key=spec.key,
+            channel=spec.channel,
+            script_id=spec.script_id or "",
+            delay_value=str(spec.delay_value),
+            delay_unit=spec.delay_unit,
+            on_failure=spec.on_failure,
+            is_active=spec.is_active,
+            conditions=[Typed.of(one) for one in spec.conditions],
         )
 
     @property
@@ -125,6 +130,18 @@ class Draft:
     @classmethod
     def of_steps(cls, steps: Iterable[SequenceStep]) -> Self:
         return cls(Row.of_step(step) for step in steps)
+
+    @classmethod
+    def of_kept(cls, specs: Iterable[StepSpec], live: Sequence[SequenceStep]) -> Self:
+        """A draft that was kept; live steps which it leaves out stand in it as removed, where they were."""
+        uids = {step.key: f"s{step.step_order}" for step in live}
+        rows = [Row.of_spec(uids.get(spec.key, f"n{number}"), spec) for number, spec in enumerate(specs, 1)]
+        for step in live:
+            if step.key not in {row.key for row in rows}:
+                before = [one.key for one in live if one.step_order < step.step_order]
+                place = max((i for i, row in enumerate(rows, 1) if row.key in before), default=0)
+                rows.insert(place, replace(Row.of_step(step), is_removed=True))
+        return cls(rows)
 
     @classmethod
     def posted(cls, post: QueryDict) -> Self:

@@ -132,5 +132,6 @@ def _check_seen(locked: RetentionSequence, seen: Any) -> None:
 
 
 def _write(sequence: RetentionSequence, draft: dict[str, Any] | None, at: datetime | None) -> None:
+    """Not a change of the sequence itself, so ``updated_at`` stays: the engine does not know of drafts."""
     sequence.draft, sequence.drafted_at = draft, at
-    sequence.save(update_fields=["draft", "drafted_at"])
+    RetentionSequence.objects.filter(pk=sequence.pk).update(draft=draft, drafted_at=at)

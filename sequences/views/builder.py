@@ -1,6 +1,8 @@
-"""The builder: a sequence's steps, their figures, a preview, and publishing."""
+"""The builder: a sequence's steps, their figures, a preview, the draft that is kept, and publishing."""
 
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 
 from django.contrib import messages
@@ -19,18 +21,22 @@ from retention_center.lib.channels import Channel
 from retention_center.models import Role, User
 from retention_center.pages.partials import is_partial, pick_template
 from retention_center.pages.words import plural
-from sequences import changing, condition_form, stats, trigger_config
+from sequences import condition_form, drafting, stats, trigger_config
 from sequences.api.serializers import LONGEST_DELAY
 from sequences.building import RULES, UNITS, Draft
 from sequences.changing import CannotChange
 from sequences.checking import draft_checks
+from sequences.drafting import DraftedMeanwhile, KeptDraft
 from sequences.impact import Impact, impact_of
-from sequences.models import RetentionSequence, SequenceStep
-from sequences.specs import InvalidSteps
+from sequences.models import RetentionSequence, SequenceStep, SequenceVersion
+from sequences.publishing import MovedOn
+from sequences.specs import InvalidSteps, StepSpec, as_steps
+from sequences.step_changes import changes_between
 from sequences.views import previews, record
 from sequences.views.rows import ShownRow, shown_rows
 
 TEMPLATE = "sequences/steps.html"
+MODE = SequenceVersion.Mode
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,26 +47,47 @@ def sequence_steps(request: HttpRequest, pk: str) -> HttpResponse:
     return page.answer() if request.method == "POST" else page.show()
 
 
+def told_published(sequence: RetentionSequence, mode: str, people: int) -> str:
+    """ "Version 5 of Win back is live. 412 people moved to it." """
+    told = ""
+    if people and mode == MODE.MOVE:
+        told = f" {plural(people, 'person', 'people')} moved to it."
+    elif people:
+        told = f" {plural(people, 'person finishes', 'people finish')} on the version they began with."
+    return f"Version {sequence.version} of {sequence} is live.{told}"
+
+
 class Builder:
-    """One request to the builder. The form holds the whole draft; nothing is kept before publishing."""
+    """One request to the builder. The form holds the whole draft; it is kept when staff save or publish it."""
 
     def __init__(self, request: HttpRequest, sequence: RetentionSequence) -> None:
         self.request = request
         self.sequence = sequence
         self.now = clock.now()
         self.notices: list[tuple[str, str]] = []  # (tone, sentence)
+        self.asks_to_discard = False
         self.focus = ""  # the uid of the step whose control takes the focus when the page comes back
         self.live: list[SequenceStep] = list(sequence.live_steps().select_related("script"))
-        self.draft = Draft.posted(request.POST) if request.method == "POST" else Draft.of_steps(self.live)
+        self.kept = drafting.kept(sequence)
+        self.draft = Draft.posted(request.POST) if request.method == "POST" else self._begun()
+        self.mode = request.POST.get("mode", MODE.MOVE) if request.POST.get("mode") in MODE.values else str(MODE.MOVE)
         self.shown = request.POST.get("shown", "")[:9]
         if request.method != "POST" and self.draft.rows:
             asked = request.GET.get("step", "")
             self.shown = next((row.uid for row in self.draft.rows if row.key == asked), "")
 
+    def _begun(self) -> Draft:
+        """What the page opens with: the draft somebody kept, or the live steps."""
+        if self.kept is None:
+            return Draft.of_steps(self.live)
+        if self.kept.began_from != self.sequence.version:
+            self.notices.append(("hold", self._told_overtaken(self.kept)))
+        return Draft.of_kept(self.kept.specs, self.live)
+
     @cached_property
     def scripts(self) -> dict[str, Script]:
         """All that may be chosen where something is, and those that live steps use, archived ones too."""
-        if self.request.method != "POST" and not self.shown:
+        if self.request.method != "POST" and not self.shown and self.kept is None:
             return {step.script.pk: step.script for step in self.live if step.script}
         usable = Script.objects.filter(archived_at=None).order_by("type", "name").defer("vapi_config")
         found = {script.pk: script for script in usable}
@@ -69,6 +96,22 @@ class Builder:
     @cached_property
     def is_changed(self) -> bool:
         return self.draft.fingerprint != Draft.of_steps(self.live).fingerprint
+
+    @cached_property
+    def is_unsaved(self) -> bool:
+        """Whether something in the form is kept nowhere."""
+        if self.kept is None:
+            return self.is_changed
+        return self.draft.fingerprint != Draft.of_kept(self.kept.specs, self.live).fingerprint
+
+    @cached_property
+    def changes(self) -> list[str]:
+        """What the form changes about the live steps, in words."""
+        return self._changes_of(self.draft.specs())
+
+    def _changes_of(self, specs: Sequence[StepSpec]) -> list[str]:
+        steps = as_steps(self.sequence, specs, self.sequence.version + 1)
+        return changes_between(self.live, steps, self.scripts)
 
     @cached_property
     def impact(self) -> Impact | None:
@@ -82,47 +125,106 @@ class Builder:
     def answer(self) -> HttpResponse:
         """Do what the pressed button says; Ctrl-Enter, which presses none, publishes."""
         button, _, uid = self.request.POST.get("do", "publish").partition(":")
-        if button == "publish":
-            return self._publish()
-        if button == "show":
-            self.shown = uid[:9]
-        elif button not in {"refresh", "lead"}:
-            pressed = self.draft.press(button, uid[:9], {step.key for step in self.live})
-            self.shown = pressed if button in {"add", "copy"} else self.shown
-            self.focus = pressed if self.draft.row(pressed) else "add-last"
+        match button:
+            case "publish" | "save" | "discard" | "discard-now":
+                return self._decide(button)
+            case "show":
+                self.shown = uid[:9]
+            case "refresh" | "lead":
+                pass
+            case _:
+                pressed = self.draft.press(button, uid[:9], {step.key for step in self.live})
+                self.shown = pressed if button in {"add", "copy"} else self.shown
+                self.focus = pressed if self.draft.row(pressed) else "add-last"
         return self.show()
 
-    def _publish(self) -> HttpResponse:
-        post = self.request.POST
-        if post.get("version") != str(self.sequence.version):
-            told = (
-                f"Version {self.sequence.version} was published meanwhile. Your steps are still here, compared with it."
-            )
-            return self._again(409, "hold", f"{told} Look at them once more before you publish.")
+    def _decide(self, button: str) -> HttpResponse:
+        """The buttons that keep the draft or end it; what became meanwhile of the live steps is told first."""
+        if button.startswith("discard"):
+            return self._discard() if button == "discard-now" else self._ask_to_discard()
+        if self.request.POST.get("version") != str(self.sequence.version):
+            told = f"{self._told_live_meanwhile()} Look at them once more before you {button}."
+            return self._again(409, "hold", told)
+        if self.seen_draft != self.sequence.drafted_at:
+            return self._again(409, "hold", f"{self._told_draft_meanwhile()} Yours are still here, not saved.")
         if not self.draft.check(self.scripts):
-            return self._again(422, "bad", "Not published: correct what is marked below.")
+            done = {"publish": "published", "save": "saved"}[button]
+            return self._again(422, "bad", f"Not {done}: correct what is marked below.")
+        return self._publish() if button == "publish" else self._save()
+
+    def _save(self) -> HttpResponse:
+        if not self.is_changed:
+            gone = drafting.discard(self.sequence, actor=audit.actor_of(self.request))
+            told = "so the draft is gone" if gone else "so there is no draft to save"
+            messages.info(self.request, f"The steps are those of version {self.sequence.version}, {told}.")
+            return self._redirect()
+        specs, actor = self.draft.specs(), audit.actor_of(self.request)
+        verb = partial(drafting.keep, self.sequence, specs, began_from=self.sequence.version, seen=self.seen_draft)
+        if refused := self._refused(lambda: verb(now=self.now, actor=actor)):
+            return refused
+        told = "Nobody in the sequence notices before you publish it." if self.sequence.version else ""
+        messages.success(self.request, f"The draft of version {self.sequence.version + 1} is saved. {told}".strip())
+        return self._redirect()
+
+    def _publish(self) -> HttpResponse:
         if not self.is_changed:
             messages.info(self.request, "Nothing had changed, so no new version was published.")
             return self._redirect()
-        if self.impact and self.impact.people and post.get("reviewed") != self.draft.fingerprint:
+        people = self.impact.people if self.impact else 0
+        if people and self.request.POST.get("reviewed") != self.draft.fingerprint:
             return self._again(200, "hold", "Look at who is affected, then publish.")
-        return self._publish_now()
+        seen = {"seen": self.sequence.version, "seen_draft": self.seen_draft, "mode": self.mode}
+        verb = partial(drafting.publish_these, self.sequence, self.draft.specs(), **seen)
+        if refused := self._refused(lambda: verb(now=self.now, actor=audit.actor_of(self.request))):
+            return refused
+        messages.success(self.request, told_published(self.sequence, self.mode, people))
+        return self._redirect()
 
-    def _publish_now(self) -> HttpResponse:
-        specs, actor = self.draft.specs(), audit.actor_of(self.request)
-        moved = self.impact.people if self.impact else 0
+    def _ask_to_discard(self) -> HttpResponse:
+        """Another person may have drawn it up, so it is asked once more."""
+        self.asks_to_discard = True
+        return self.show()
+
+    def _discard(self) -> HttpResponse:
+        if refused := self._refused(
+            lambda: drafting.discard(self.sequence, seen=self.seen_draft, actor=audit.actor_of(self.request))
+        ):
+            return refused
+        messages.success(self.request, "The draft is discarded; what it held is in the history.")
+        return self._redirect()
+
+    def _refused(self, verb: Callable[[], object]) -> HttpResponse | None:
+        """Do it; if it was refused, the form again with why, and with everything that was typed."""
         try:
-            version = changing.replace_steps(self.sequence, specs, now=self.now, actor=actor)
+            verb()
         except InvalidSteps as bad:
             for number, field, sentence in bad.errors:
                 at = field if field == "conditions" else "script"
                 self.draft.kept[number - 1].errors[at] = sentence
-            return self._again(422, "bad", "Not published: correct what is marked below.")
-        except CannotChange as refusal:
+            return self._again(422, "bad", "Correct what is marked below; nothing was saved or published.")
+        except (CannotChange, MovedOn, DraftedMeanwhile) as refusal:
             return self._again(409, "bad", str(refusal))
-        people = f" {plural(moved, 'person', 'people')} moved to it." if moved else ""
-        messages.success(self.request, f"Version {version} of {self.sequence} is live.{people}")
-        return self._redirect()
+        return None
+
+    @property
+    def seen_draft(self) -> datetime | None:
+        """When the draft was kept that this form began from."""
+        return drafting.moment(self.request.POST.get("drafted", "")[:40])
+
+    def _told_live_meanwhile(self) -> str:
+        return f"Version {self.sequence.version} was published meanwhile. Your steps are still here, compared with it."
+
+    def _told_draft_meanwhile(self) -> str:
+        if self.kept is None:
+            return "The draft was published or discarded meanwhile."
+        theirs = " ".join(self._changes_of(self.kept.specs)) or "The steps as they are live."
+        return f"{self.kept.kept_by} saved another draft meanwhile: {theirs}"
+
+    def _told_overtaken(self, kept: KeptDraft) -> str:
+        return (
+            f"Version {self.sequence.version} was published after {kept.kept_by} saved this draft of version"
+            f" {kept.began_from + 1}. It is compared with version {self.sequence.version} below."
+        )
 
     def _redirect(self) -> HttpResponse:
         href = self.sequence.get_absolute_url()
@@ -150,6 +252,11 @@ class Builder:
             "draft": self.draft,
             "shown": next((row for row in rows if row.uid == self.shown), None),
             "is_changed": self.is_changed,
+            "is_unsaved": self.is_unsaved,
+            "kept": self.kept,
+            "asks_to_discard": self.asks_to_discard,
+            "changes": self.changes if self.is_changed else [],
+            "mode": self.mode,
             "next_version": self.sequence.version + 1,
             "impact": self.impact,
             "checks": draft_checks(self.draft) if self.is_changed else [],
@@ -162,7 +269,7 @@ class Builder:
             "rules": RULES.items(),
             "longest_delay": LONGEST_DELAY,
             "condition_ops": condition_form.OPS.items(),
-            "preview": previews.of(self.request, rows, self.shown, self.now),
+            "preview": previews.of(self.request, self.sequence, rows, self.shown, self.now),
             "action": reverse("sequence-steps", args=[self.sequence.pk]),
         }
 

@@ -16,7 +16,8 @@ def fields_of(html):
     posted = {}
     for tag in re.findall(r"<input[^>]*>", form):
         at = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        if "name" in at and at["name"] != "csrfmiddlewaretoken" and (at.get("type") != "checkbox" or " checked" in tag):
+        is_chosen = at.get("type") not in {"checkbox", "radio"} or " checked" in tag
+        if "name" in at and at["name"] != "csrfmiddlewaretoken" and is_chosen:
             posted.setdefault(at["name"], []).append(at.get("value", ""))
     for name, options in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', form, re.S):
         chosen = re.findall(r'value="([^"]*)" selected', options)
