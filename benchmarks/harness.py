@@ -43,18 +43,29 @@ def _migrated(url: str) -> Iterator[None]:
         connection.close()
 
 
-def main(name: str, unit: str, measure: Callable[[int], list[float]], *, rows: int = 10_000) -> None:
+def main(
+    name: str,
+    unit: str,
+    measure: Callable[[int], list[float] | tuple[list[float], list[float]]],
+    *,
+    rows: int = 10_000,
+) -> None:
     """Parse ``--db`` and ``--rows``, measure, print ``{name, db, rows, value, unit, median_of}``.
 
-    ``measure`` is given the rows and returns one value per repetition, in ``unit``; the median is printed.
+    ``measure`` is given the rows and returns one value per repetition, in ``unit``; the median is printed. With its
+    yardstick's values as a second list (see `benchmarks.limits`), their median, ``limit``, and the ``ratio`` too.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--rows", type=int, default=rows)
     options = parser.parse_args()
     with database(options.db):
-        values = measure(options.rows)
+        measured = measure(options.rows)
+    values, limits = measured if isinstance(measured, tuple) else (measured, [])
     line = {"name": name, "db": options.db, "rows": options.rows, "value": round(statistics.median(values), 2)}
+    if limits:
+        limit = statistics.median(limits)
+        line |= {"limit": round(limit, 2), "ratio": round(statistics.median(values) / limit, 3)}
     sys.stdout.write(json.dumps(line | {"unit": unit, "median_of": len(values)}) + "\n")
 
 

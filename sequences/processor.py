@@ -23,7 +23,7 @@ from retention_center.lib import clock, draining
 from retention_center.pages.counting import capped_counts
 from sequences.due_steps import DueSteps
 from sequences.models import RetentionSequence, SequenceStepExecution
-from sequences.triggers import enroll_by_triggers
+from sequences.taking_in import enroll_by_triggers
 
 OVERDUE_AFTER = timedelta(minutes=2)  # two ticks (L1)
 COUNTED_AT_MOST = 1000
@@ -66,7 +66,7 @@ def _round(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
         total.add(reconcile(DueContacts(campaign_id), at()))
     total.add(by_hand.reconcile_left(at()))
     inbox.apply_waiting(at())
-    total.enrolled += enroll_by_triggers(at())
+    total.enrolled += enroll_by_triggers(at(), in_time)
     total.add(_due_work(at, in_time))
     inbox.apply_waiting(at())
     return total

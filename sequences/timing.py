@@ -12,7 +12,7 @@ DAYS_IN = {UNIT.DAYS: 1, UNIT.WEEKS: 7}
 
 def after(moment: datetime, value: int, unit: str, zone: ZoneInfo) -> datetime:
     """``value`` units after ``moment``; a local time that a clock change skips becomes the end of the gap."""
-    if unit == UNIT.HOURS:
+    if unit == UNIT.HOURS or not value:
         return moment + timedelta(hours=value)
     local = moment.astimezone(zone)
     day = local.date() + timedelta(days=value * DAYS_IN[UNIT(unit)])

@@ -6,7 +6,9 @@ import threading
 from retention_center.lib import clock
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # ten bits each
 RANDOM_BITS = 80
+DIGITS = 8  # at the end of an id that is numbered within a block
 random_bits = secrets.randbits  # the simulator puts seeded ones here
 
 _lock = threading.Lock()
@@ -20,4 +22,23 @@ def new_id() -> str:
     with _lock:
         value = max(milliseconds << RANDOM_BITS | random_bits(RANDOM_BITS), _last + 1)
         _last = value
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return _in_letters(value)
+
+
+def new_prefix() -> str:
+    """The beginning of a block of ids: with any ``DIGITS`` decimal digits after it, each is a new id.
+
+    They stand in the order of their digits, after every id this process made before, before those it makes later.
+    """
+    global _last
+    milliseconds = int(clock.now().timestamp() * 1000)
+    free = 5 * DIGITS  # bits that the digits take
+    with _lock:
+        value = milliseconds << RANDOM_BITS | random_bits(RANDOM_BITS)
+        block = max(value >> free, (_last >> free) + 1)
+        _last = (block + 1 << free) - 1
+    return _in_letters(block << free)[:-DIGITS]
+
+
+def _in_letters(value: int) -> str:
+    return "".join([PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

@@ -10,7 +10,8 @@ from retention_center.lib import clock
 from sequences.enrolling import cancel
 from sequences.models import RetentionSequence, SequenceEnrollment
 from sequences.publishing import activate
-from sequences.triggers import enroll_by_triggers, matching
+from sequences.taking_in import enroll_by_triggers
+from sequences.triggers import matching
 from tests.builders import make_conversion, make_lead, make_leads, make_sequence
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]

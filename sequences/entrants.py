@@ -1,0 +1,27 @@
+"""How many a sequence may take by itself in a day of the organisation's zone."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from campaigns.windows import at_local
+from sequences.models import RetentionSequence, SequenceEnrollment
+
+ANY_NUMBER = 1_000_000_000
+
+
+def entered_today(sequence: RetentionSequence, now: datetime) -> int:
+    """How many its trigger has taken on this day."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+    today = now.astimezone(zone).date()
+    begins, ends = at_local(today, 0, zone), at_local(today + timedelta(days=1), 0, zone)
+    of_today = sequence.enrollments.filter(enrolled_at__gte=begins, enrolled_at__lt=ends)
+    return of_today.filter(source=SequenceEnrollment.Source.TRIGGER).count()
+
+
+def room_today(sequence: RetentionSequence, now: datetime) -> int:
+    """How many more may enter today by themselves."""
+    if sequence.entrants_per_day is None:
+        return ANY_NUMBER
+    return max(sequence.entrants_per_day - entered_today(sequence, now), 0)
