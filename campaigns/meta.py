@@ -5,7 +5,7 @@ sentence.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from campaigns.models.contact_policy import DAYS
 from retention_center.lib.channels import Channel
 
 LONGEST_GAP_MS = 366 * 24 * 3600 * 1000
+LONGEST_OWN_GAP_MS = 7 * 24 * 3600 * 1000
 MOST_CONTACTS = 1000
 MOST_HOURS = 366 * 24
 MOST_HOLIDAYS = 1000
@@ -82,12 +83,66 @@ def check_object(value: Any) -> None:
         raise ValidationError("Give an object.", code="object")
 
 
-CHECKS: dict[str, Callable[[Any], None]] = {
+RULES: dict[str, Callable[[Any], None]] = {
     "contactHoursStart": check_start,
     "contactHoursEnd": check_end,
     "contactDays": check_days,
     "maxContactsPerDay": check_cap,
     "delayBetweenChannels": check_gap,
+}
+
+
+def check_per_channel(value: Any) -> None:
+    """``{"SMS": {"maxContactsPerDay": 1}}``: rules of single channels."""
+    _check_channels(value, RULES)
+
+
+def check_contact_rules(value: Any) -> None:
+    """How a sequence narrows the contact policy: the rules of a campaign's ``meta``, and nothing else."""
+    own = RULES | {"delayBetweenChannels": check_own_gap}
+    _check_rules(value, own | {"perChannel": lambda channels: _check_channels(channels, own)})
+
+
+def check_own_gap(value: Any) -> None:
+    """Milliseconds; who sends looks back so far at contacts outside the sequence."""
+    _check_number(value, 0, LONGEST_OWN_GAP_MS)
+
+
+def stated(rules: dict[str, Any]) -> dict[str, Any]:
+    """Checked rules without what is null or says nothing, also below ``perChannel``."""
+    kept = {name: stated(value) if isinstance(value, dict) else value for name, value in rules.items()}
+    return {name: value for name, value in kept.items() if value not in (None, {}, "", [])}
+
+
+def _check_channels(value: Any, known: Mapping[str, Callable[[Any], None]]) -> None:
+    check_object(value)
+    wrong: list[ValidationError] = []
+    for channel, rules in value.items():
+        if channel not in Channel.values:
+            sentence = f"“{str(channel)[:20]}” is no channel; there are {', '.join(Channel.values)}."
+            wrong.append(ValidationError(sentence, code="channels"))
+        elif rules is not None:
+            wrong += _named(channel, lambda one: _check_rules(one, known), rules)
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def _check_rules(value: Any, known: Mapping[str, Callable[[Any], None]]) -> None:
+    check_object(value)
+    wrong: list[ValidationError] = []
+    for name, given in value.items():
+        if name not in known:
+            sentence = f"“{str(name)[:40]}” is no contact rule; there are {', '.join(known)}."
+            wrong.append(ValidationError(sentence, code="unknown"))
+        elif given is not None:
+            wrong += _named(name, known[name], given)
+    if wrong:
+        raise ValidationError(wrong)
+
+
+CHECKS: dict[str, Callable[[Any], None]] = {
+    **RULES,
+    "perChannel": check_per_channel,
     "autoAssign": check_truth,
     "emailSequence": check_words,
     "vapiConfig": check_object,
@@ -111,7 +166,8 @@ def _named(name: str, check: Callable[[Any], None], value: Any) -> Iterable[Vali
     try:
         check(value)
     except ValidationError as error:
-        yield ValidationError(f"{name}: {error.messages[0]}", code=error.code)
+        for one in error.error_list:
+            yield ValidationError(f"{name}: {one.messages[0]}", code=one.code)
 
 
 def _check_number(value: Any, least: int, most: int) -> None:

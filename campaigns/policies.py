@@ -1,5 +1,6 @@
 """The organisation's contact policy: checked and changed, with its audit."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,7 +19,15 @@ CHECKS = {
     "delay_between_channels": meta.check_gap,
     "late_after_hours": meta.check_late,
     "holidays": meta.check_holidays,
+    "per_channel": meta.check_per_channel,
 }
+
+
+_TIDY: dict[str, Callable[[Any], Any]] = {"holidays": lambda days: sorted(set(days)), "per_channel": meta.stated}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def check(values: dict[str, Any]) -> None:
@@ -40,7 +49,7 @@ def change(values: dict[str, Any], actor: audit.Actor) -> ContactPolicy:
         policy = ContactPolicy.objects.select_for_update().filter(pk=1).first() or ContactPolicy()
         before = audit.snapshot(policy, *CHECKS)
         for column, value in values.items():
-            setattr(policy, column, sorted(set(value)) if column == "holidays" else value)
+            setattr(policy, column, _TIDY.get(column, _as_it_is)(value))
         old, new = audit.changed_values(policy, before)
         if new:
             policy.updated_at = clock.now()

@@ -76,7 +76,7 @@ def narrowed_by_texts(rules: Rules, texts: Iterable[str], channel: str) -> Rules
 
 def longest_gap(narrowing: Mapping[str, Any]) -> timedelta:
     """The longest gap that it asks for, on any channel."""
-    parts = [narrowing, *(narrowing.get(PER_CHANNEL) or {}).values()]
+    parts = [narrowing, *filter(None, (narrowing.get(PER_CHANNEL) or {}).values())]
     return timedelta(milliseconds=max(part.get("delayBetweenChannels") or 0 for part in parts))
 
 

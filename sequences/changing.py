@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from campaigns import meta
 from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib import clock
@@ -18,7 +19,7 @@ from sequences.specs import StepSpec, spec_of
 from sequences.trigger_config import BadTriggerConfig, checked
 
 STATUS = RetentionSequence.Status
-COLUMNS = ("name", "description", "trigger_type", "trigger_config", "stop_on_reply")
+COLUMNS = ("name", "description", "trigger_type", "trigger_config", "stop_on_reply", "contact_rules")
 MOST_STEPS = 100
 
 
@@ -27,7 +28,10 @@ class CannotChange(Exception):
 
 
 def check(sequence: RetentionSequence) -> None:
-    """Raise ValidationError by column, each with one sentence; the trigger's configuration loses its blanks."""
+    """Raise ValidationError by column, each with one sentence.
+
+    The trigger's configuration and the contact rules lose their blanks.
+    """
     wrong: dict[str, Any] = {}
     if not sequence.name.strip():
         wrong["name"] = "Give the sequence a name."
@@ -35,6 +39,11 @@ def check(sequence: RetentionSequence) -> None:
         sequence.trigger_config = checked(sequence.trigger_config)
     except BadTriggerConfig as bad:
         wrong["trigger_config"] = [f"{key}: {said}" for key, said in bad.errors]
+    try:
+        meta.check_contact_rules(sequence.contact_rules)
+        sequence.contact_rules = meta.stated(sequence.contact_rules)
+    except ValidationError as error:
+        wrong["contact_rules"] = error
     if wrong:
         raise ValidationError(wrong)
 

@@ -7,19 +7,22 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import policies, sending
+from campaigns import meta, policies, sending
 from campaigns.models import ContactPolicy
 from campaigns.models.contact_policy import DAYS
 from campaigns.reasons import Reason
 from campaigns.sending import Standing
+from retention_center.api.fields import ObjectField
 from retention_center.api.problems import Invalid
 from retention_center.api.serializers import WireSerializer
 from retention_center.api.views import WireView
 from retention_center.lib.channels import Channel
 from retention_center.models import Role
 
+_CLOCK = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
-@extend_schema_field({"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"})
+
+@extend_schema_field({"type": "string", "pattern": _CLOCK})
 class ClockField(serializers.CharField):
     """A time of day as HH:MM; the policy's own checks read it."""
 
@@ -27,6 +30,40 @@ class ClockField(serializers.CharField):
 @extend_schema_field({"type": "string", "format": "date"})
 class DayField(serializers.CharField):
     """A local date as YYYY-MM-DD; the policy's own checks read it."""
+
+
+_RULES = {
+    "contactHoursStart": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+    "contactHoursEnd": {"type": "string", "pattern": _CLOCK},
+    "contactDays": {
+        "type": "array",
+        "items": {"type": "string", "enum": list(DAYS)},
+        "minItems": 1,
+        "maxItems": len(DAYS),
+        "uniqueItems": True,
+    },
+    "maxContactsPerDay": {"type": "integer", "minimum": 1, "maximum": meta.MOST_CONTACTS},
+    "delayBetweenChannels": {"type": "integer", "minimum": 0, "maximum": meta.LONGEST_OWN_GAP_MS},
+}
+_PER_CHANNEL = {
+    "type": "object",
+    "properties": {
+        channel: {"type": "object", "properties": _RULES, "additionalProperties": False} for channel in Channel.values
+    },
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(_PER_CHANNEL)
+class PerChannelField(ObjectField):
+    """Narrower rules of single channels; `campaigns.meta` says what is taken."""
+
+
+@extend_schema_field(
+    {"type": "object", "properties": _RULES | {"perChannel": _PER_CHANNEL}, "additionalProperties": False}
+)
+class ContactRulesField(ObjectField):
+    """How a sequence narrows the contact policy; `campaigns.meta` says what is taken."""
 
 
 class PolicySerializer(WireSerializer):
@@ -41,6 +78,10 @@ class PolicySerializer(WireSerializer):
     delay_between_channels = serializers.IntegerField(required=False, min_value=0, help_text="Milliseconds.")
     late_after_hours = serializers.IntegerField(required=False, min_value=1)
     holidays = serializers.ListField(child=DayField(max_length=10), required=False)
+    per_channel = PerChannelField(
+        required=False,
+        help_text="What is narrower for a channel. Its cap counts that channel's contacts, its gap those of any.",
+    )
 
 
 class PolicyView(WireView):

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from campaigns.api.rules import ContactRulesField
 from retention_center.api.fields import ObjectField
 from retention_center.api.serializers import WireModelSerializer, WireSerializer
 from retention_center.lib.channels import Channel
@@ -22,6 +23,9 @@ class SequenceSerializer(WireModelSerializer):
     """``status`` moves by PATCH; ``existing`` goes with ACTIVE and says whether those who match already enter."""
 
     trigger_config = ObjectField(required=False)
+    contact_rules = ContactRulesField(
+        required=False, help_text="How it narrows the contact policy; a gap of at most a week."
+    )
     description = serializers.CharField(required=False, allow_blank=True, max_length=5_000)
     existing = serializers.ChoiceField(
         choices=["none", "all"], required=False, write_only=True, help_text="With status ACTIVE; default none."
@@ -38,6 +42,7 @@ class SequenceSerializer(WireModelSerializer):
             "trigger_type",
             "trigger_config",
             "stop_on_reply",
+            "contact_rules",
             "version",
             "existing",
             "activated_at",

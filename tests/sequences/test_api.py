@@ -41,6 +41,33 @@ def test_a_new_sequence_is_a_draft_with_an_audit_event(api):
     assert AuditEvent.objects.get(object_id=said["id"]).action == "create"
 
 
+def test_a_sequence_narrows_the_contact_policy_by_its_own_rules(api):
+    rules = {"contactHoursStart": "10:00", "perChannel": {"SMS": {"maxContactsPerDay": 1}}}
+    made = api("operator").post(SEQUENCES, {"name": "Win back", "contactRules": rules | {"contactDays": None}})
+    assert made.status_code == 201, made.content
+    assert made.json()["contactRules"] == rules
+    path = f"{SEQUENCES}/{made.json()['id']}"
+    assert api("operator").patch(path, {"name": "Win them back"}).json()["contactRules"] == rules
+    assert api("operator").patch(path, {"contactRules": {}}).json()["contactRules"] == {}
+    assert AuditEvent.objects.filter(object_id=made.json()["id"]).latest("pk").before["contact_rules"] == rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "word"),
+    [
+        ({"contactHoursStart": "24:00"}, "contactHoursStart: Write a time as HH:MM"),
+        ({"holidays": []}, "“holidays” is no contact rule; there are contactHoursStart"),
+        ({"delayBetweenChannels": 8 * 24 * 3_600_000}, "from 0 to 604,800,000"),
+        ({"perChannel": {"SMS": {"contactDays": ["FRIDAY"]}}}, "perChannel: SMS: contactDays: Name at least one day"),
+        ({"perChannel": {"FAX": {}}}, "perChannel: “FAX” is no channel"),
+    ],
+)
+def test_contact_rules_that_make_no_sense_are_refused_in_a_sentence(api, rules, word):
+    answer = api("operator").post(SEQUENCES, {"name": "Win back", "contactRules": rules})
+    assert answer.status_code == 400
+    assert word in errors_of(answer)["contactRules"]
+
+
 def test_a_viewer_reads_and_changes_nothing(api):
     sequence = make_sequence(1)
     assert api("viewer").get(f"{SEQUENCES}/{sequence.pk}").status_code == 200
