@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import django_filters
 from django.db.models import Q, QuerySet
 
 from campaigns.reasons import Reason
@@ -10,6 +11,7 @@ from retention_center.lib import clock
 from sequences import funnels
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
 
+MOST_VERSIONS = 2_147_483_647  # as the column holds
 REASONS = [(one.value, one.sentence) for one in Reason]
 
 
@@ -31,6 +33,7 @@ class EnrollmentFilters(WireFilterSet):
     reason = ChoicesFilter(choices=REASONS, label="Reason")
     source = ChoicesFilter(choices=SequenceEnrollment.Source.choices, label="Entered")
     lead_id = WordsFilter("lead_id", label="Lead")
+    version = django_filters.NumberFilter(min_value=0, max_value=MOST_VERSIONS, label="Version")
     enrolled_from = FromFilter("enrolled_at", label="Entered from")
     enrolled_to = ToFilter("enrolled_at", label="Entered to")
 

@@ -54,11 +54,18 @@ def _words(action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     match action:
         case "publish steps":
             told = words.plural(len(after.get("steps", [])), "step")
+            to = after.get("rolledBackTo")
             return (
-                f"published version {after.get('version', '')}",
+                f"published version {after.get('version', '')}{f', back to version {to}' if to else ''}",
                 f"{told}. {_steps_changed(before, after)}",
                 "sequence",
             )
+        case "draft steps":
+            told = words.plural(len(after.get("steps", [])), "step")
+            return f"saved a draft of version {after.get('version', 0) + 1}", f"{told}.", "edit"
+        case "discard draft":
+            told = words.plural(len(before.get("steps", [])), "step")
+            return f"discarded the draft of version {before.get('version', 0) + 1}", f"It had {told}.", "trash"
         case "enroll":
             skipped = after.get("skipped", 0)
             return (

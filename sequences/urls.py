@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from sequences.views import builder, catch_up, enroll, executions, forecast, listing, moves, people, results, settings
+from sequences.views import (
+    builder,
+    catch_up,
+    enroll,
+    executions,
+    forecast,
+    listing,
+    moves,
+    people,
+    results,
+    settings,
+    versions,
+)
 
 urlpatterns = [
     path("catch-up/", catch_up.catch_up, name="catch-up"),
@@ -24,6 +36,8 @@ urlpatterns = [
     path("sequences/<str:pk>/forecast/", forecast.sequence_forecast, name="sequence-forecast"),
     path("sequences/<str:pk>/results/", results.sequence_results, name="sequence-results"),
     path("sequences/<str:pk>/history/", settings.sequence_history, name="sequence-history"),
+    path("sequences/<str:pk>/versions/", versions.sequence_versions, name="sequence-versions"),
+    path("sequences/<str:pk>/versions/<int:version>/", versions.sequence_version, name="sequence-version"),
     path("sequences/<str:pk>/settings/", settings.sequence_settings, name="sequence-settings"),
     path("sequences/<str:pk>/activation/", moves.activation, name="sequence-activation"),
     path("sequences/<str:pk>/pause/", moves.sequence_pause, name="sequence-pause"),

@@ -61,6 +61,7 @@ def tabs(sequence: RetentionSequence, current: str) -> list[dict[str, Any]]:
         ("enrollments", "Enrollments", "sequence-enrollments", sequence.entered_count),  # type: ignore[attr-defined]
         ("results", "Results", "sequence-results", None),
         ("forecast", "Forecast", "sequence-forecast", None),
+        ("versions", "Versions", "sequence-versions", None),
         ("history", "History", "sequence-history", None),
         ("settings", "Settings", "sequence-settings", None),
     ]
