@@ -171,6 +171,7 @@ JOBS = {  # kind: the function that does the job
 # What must call upwards, named once ------------------------------------------------------------------------
 PROVIDERS = {  # in the order in which a channel chooses its provider
     "smtp": "integrations.providers.smtp.Smtp",
+    "twilio": "integrations.providers.twilio.Twilio",
     "sandbox": "integrations.providers.sandbox.Sandbox",
 }
 INBOUND_HANDLERS = {  # kind of event: who acts on it, in this order, in one transaction
@@ -214,6 +215,7 @@ OUTAGES = "sequences.outages.standing"  # for every page: providers that fail fo
 WAKE_HELD = "sequences.outages.wake"  # called when staff want a failing provider tried at once
 SENT_TODAY = "campaigns.stats.sent_today"  # for the page of providers: what each sent and failed to send
 INVARIANTS = [  # each app's checks for `manage.py doctor`
+    "retention_center.invariants.CHECKS",
     "leads.invariants.CHECKS",
     "integrations.invariants.CHECKS",
     "campaigns.invariants.CHECKS",
@@ -235,6 +237,9 @@ DEFAULT_REGION = env("DEFAULT_REGION", default="US")
 CURRENCY = env("CURRENCY", default="USD")
 POSTAL_ADDRESS = env("POSTAL_ADDRESS", default="")
 CRON_TOKEN = env("CRON_TOKEN", default="")
+
+# Providers' own addresses; for another region, or a mock
+TWILIO_API_URL = env("TWILIO_API_URL", default="") or "https://api.twilio.com"
 
 # E-mail ------------------------------------------------------------------------------------------------------------
 EMAIL_URL = env("EMAIL_URL", default="")

@@ -38,4 +38,5 @@ ENVIRONMENT = {
     "SETTLE_SECONDS": "600",
     "TIME_ZONE": "UTC",
     "TRUST_PROXY": "",
+    "TWILIO_API_URL": "",
 }

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One contact, rendered. ``key`` is ours and the same for every repeat of this very intent."""
+    """One contact, rendered. ``key`` is ours and the same for every repeat of this very intent.
+
+    ``called_at`` is when the call began, for looking a message up; empty while it is sent.
+    """
 
     key: str
     attempt_id: str
@@ -21,6 +25,7 @@ class Message:
     url: str = ""
     unsubscribe_url: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    called_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class NotSent(Exception):
     ``reason`` is a code of campaigns' reasons. ``permanent``: trying again is useless for this message.
     ``account_wide``: everybody's messages fail alike (bad key, suspended), so it must cost nobody a try.
     ``retry_after``: seconds the provider asks us to wait (429); no failure of the message either.
+    ``reports``: what the refusal tells besides, such as an opt-out.
     """
 
     def __init__(
@@ -58,12 +64,14 @@ class NotSent(Exception):
         permanent: bool = False,
         account_wide: bool = False,
         retry_after: float | None = None,
+        reports: tuple[Report, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.reason = reason
         self.permanent = permanent
         self.account_wide = account_wide
         self.retry_after = retry_after
+        self.reports = reports
 
 
 class OutcomeUnknown(Exception):

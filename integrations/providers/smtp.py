@@ -23,7 +23,8 @@ from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 
 TOO_LARGE = 552
-UNREACHED, BAD_ADDRESS = "not_handed_over", "invalid_address"  # codes of campaigns' reasons
+SHUTTING_DOWN = 421
+UNREACHED, BAD_ADDRESS, REFUSED = "not_handed_over", "invalid_address", "refused"  # codes of campaigns' reasons
 ACCEPTED = (250, 251)
 
 
@@ -126,7 +127,8 @@ class Smtp(Provider):
         except (OSError, smtplib.SMTPException) as error:
             raise NotSent(_sentence(error), reason=UNREACHED) from error
         if code not in ACCEPTED:
-            reason = BAD_ADDRESS if code >= 500 else UNREACHED
+            # Only "shutting down" says anything about the server: else it is this one mailbox that is busy
+            reason = BAD_ADDRESS if code >= 500 else UNREACHED if code == SHUTTING_DOWN else REFUSED
             raise NotSent(f"{code} {_words(answer)}", reason=reason, permanent=code >= 500)
 
     def _write(self, connection: smtplib.SMTP, content: bytes, deadline: float) -> None:

@@ -46,7 +46,7 @@ def test_secrets_go_in_and_never_come_out(api: Any) -> None:
     assert answer.status_code == 200, answer.content
     shown = answer.json()
     assert shown["config"] == TWILIO | {"authToken": "••••9d41"}
-    assert (shown["type"], shown["canSend"]) == ("sms", False)
+    assert (shown["type"], shown["canSend"]) == ("sms", True)
     everything = api("admin").get("/api/integrations").content + api("admin").get("/api/integrations/twilio").content
     everything += json.dumps(list(AuditEvent.objects.values("before", "after"))).encode()
     assert TWILIO["authToken"].encode() not in everything
@@ -161,8 +161,8 @@ def test_a_script_may_name_its_provider() -> None:
 
 
 def test_a_provider_we_cannot_send_by_yet_is_no_provider() -> None:
-    make_integration("twilio", **TWILIO)
-    assert ActiveProviders.load().choose("SMS") is None
+    make_integration("vapi", apiKey="key")
+    assert ActiveProviders.load().choose("CALL") is None
 
 
 def test_smtp_without_a_server_is_not_active() -> None:
@@ -213,7 +213,7 @@ def test_keitaro_says_what_to_paste(api: Any) -> None:
     assert "http://testserver/api/webhooks/keitaro?secret=••••ters&subid={subid}" in tested["detail"]
 
 
-@pytest.mark.parametrize("provider", ["twilio", "vapi", "instantly", "webhook"])
+@pytest.mark.parametrize("provider", ["vapi", "instantly", "webhook"])
 def test_what_cannot_send_yet_says_so(api: Any, provider: str) -> None:
     tested = ask(api, provider)
     assert tested["ok"] is None
