@@ -1,4 +1,8 @@
-"""When a lead who entered now would get each step, if nothing but the contact hours stood in the way."""
+"""When a lead who entered now would get each step, if nothing but the contact hours stood in the way.
+
+Conditions are judged when a step is due, on what is known by then, so nobody can tell them now. A step that is left
+out for one takes its wait all the same: it hardly moves the steps behind it.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +19,7 @@ from sequences.timing import after
 def leaves_at(
     lead: Lead, steps: Sequence[StepSpec], policy: ContactPolicy, own: Mapping[str, Any], now: datetime
 ) -> datetime | None:
-    """When the last of ``steps`` would leave; None where no contact hour is left for the lead.
+    """When the last of ``steps`` would leave if its conditions hold; None where no contact hour is left for the lead.
 
     ``own`` are the contact rules of the steps' sequence.
     """

@@ -62,7 +62,10 @@ def _leaves(
     zone = zones_of(lead).main
     told = words.planned(at, now, ZoneInfo(zone))
     told = told[0].lower() + told[1:] if told.startswith("To") else told  # today, tomorrow
-    return f"Entering now, {lead} would get it {told} in {zone.split('/')[-1].replace('_', ' ')}."
+    told = f"Entering now, {lead} would get it {told} in {zone.split('/')[-1].replace('_', ' ')}"
+    if not row.row.conditions:
+        return f"{told}."
+    return f"{told}, if its {'conditions hold' if len(row.row.conditions) > 1 else 'condition holds'} then."
 
 
 def matching(sequence: RetentionSequence, now: datetime) -> str:

@@ -14,7 +14,9 @@ from retention_center import audit
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Job
-from sequences import starts
+from sequences import drafting, publishing, starts
+from sequences.models import RetentionSequence
+from sequences.specs import spec_of
 from tests import builders
 
 NOT_WALKED = ("admin/", "api/", "auth/callback")  # Django's admin, the API's reference, the Auth Center's way back
@@ -48,6 +50,7 @@ def furnish() -> dict[str, Any]:
     ABTest.objects.create(campaign=campaign, channel=Channel.EMAIL, variant_a="One", variant_b="Two")
     upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
     change = Job.objects.create(kind=bulk.KIND, arguments={"action": "stop"}, done=3, total=9)
+    edited = _edited_sequence()
     return {
         "lead": lead.pk,
         "campaign": campaign.pk,
@@ -60,9 +63,24 @@ def furnish() -> dict[str, Any]:
         "leads-job": change.pk,
         "sequence-activation": draft.pk,
         "sequence-start": starts.STARTS[0].slug,
+        "sequence-steps": edited.pk,
+        "sequence-versions": edited.pk,
+        "sequence-version": (edited.pk, 1),
         "integration": "sandbox",
         "unsubscribe": unsubscribe.url_for(lead.pk, attempt.pk).rpartition("/")[2],
     }
+
+
+def _edited_sequence() -> RetentionSequence:
+    """Two versions with somebody in each, and a draft of the third."""
+    now = clock.now()
+    sequence = builders.make_sequence(3, name="Edited")
+    builders.make_execution(builders.make_enrollment(sequence, builders.make_lead()), 2)
+    first, second, third = [spec_of(step) for step in sequence.live_steps()]
+    publishing.publish(sequence, [first, third], mode="pin", now=now, actor=audit.SYSTEM)
+    builders.make_execution(builders.make_enrollment(sequence, builders.make_lead()), 2)
+    drafting.keep(sequence, [second, first], now=now, actor=audit.SYSTEM)
+    return sequence
 
 
 def addresses(rows: dict[str, Any], client: Client) -> list[str]:
@@ -92,8 +110,9 @@ def _filled_in(pattern: URLPattern, rows: dict[str, Any]) -> Iterator[str]:
         return
     kind = str(pattern.name).split("-")[0].rstrip("s")
     value = rows.get(str(pattern.name), rows.get(kind))
-    if value and len(wanted) == 1:
-        yield reverse(pattern.name, args=[value])
+    values = value if isinstance(value, tuple) else (value,)
+    if value and len(wanted) == len(values):
+        yield reverse(pattern.name, args=values)
 
 
 def _is_page(client: Client, address: str) -> bool:
