@@ -10,13 +10,14 @@ from campaigns.models import Campaign, Script
 from campaigns.windows import DAY_CODES, Rules
 from conversions.demo import content as plans
 from conversions.demo import finish, money, staff
-from conversions.demo.chance import SEED, Dice, working_moment
+from conversions.demo.chance import SEED, Dice, made_id, working_moment
 from conversions.demo.content import Content
 from conversions.demo.history import Story
 from conversions.demo.people import Person, invite
 from conversions.demo.rows import Rows
 from leads.models import Lead
-from sequences.models import RetentionSequence
+from retention_center.models import User
+from sequences.models import RetentionSequence, SequenceVersion
 
 CHUNK = 1000
 OFFICE = ZoneInfo("Europe/Riga")
@@ -116,9 +117,16 @@ def _save(rng: Dice, content: Content, people: list[Person], rows: Rows, now: da
         ("conversions", conversions),
         ("audit_events", staff.trail(rng, content, jobs, rows.enrollments, team)),
         ("heartbeats", staff.pulse(rng, rows.attempts, now)),
+        ("versions", [_published(rng, sequence, team) for _plan, sequence, _steps in content.sequences]),
     ]
     with transaction.atomic():
         return {name: _insert(list(objects)) for name, objects in in_order}
+
+
+def _published(rng: Dice, sequence: RetentionSequence, team: list[User]) -> SequenceVersion:
+    made = sequence.created_at
+    author = str(rng.choice(team))
+    return SequenceVersion(id=made_id(rng, made), sequence=sequence, version=1, published_at=made, published_by=author)
 
 
 def _insert(objects: list[models.Model]) -> int:
