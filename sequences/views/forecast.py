@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from itertools import batched
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from campaigns.reasons import sentence_of
 from retention_center import audit, jobs
 from retention_center.auth.roles import needs
+from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Job, Role
 from retention_center.pages import errors, words
@@ -82,15 +85,17 @@ def _refusal(sequence: RetentionSequence) -> str:
 
 def _drawn(latest: Job) -> dict[str, Any]:
     result = latest.result
-    totals = result["totals"]
+    totals, today = result["totals"], clock.now().astimezone(ZoneInfo(settings.TIME_ZONE)).date()
     return {
         "headline": forecast_words.headline(result),
         "as_of": datetime.fromisoformat(result["computed_at"]),
         "is_cut_off": result["is_cut_off"],
-        "chart": _chart(result["days"]),
+        "chart": _chart(result["days"], today),
         "figures": _figures(totals),
         "why": [(title, note, _by_reason(totals[name])) for name, title, note in WHY],
-        "costs": [(row, forecast_words.cost(row)) for row in result["days"] if row["contacts"]],
+        "costs": [
+            (_label(row, today), row["contacts"], forecast_words.cost(row)) for row in result["days"] if row["contacts"]
+        ],
         "assumptions": result["assumptions"],
     }
 
@@ -126,7 +131,7 @@ def _by_reason(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(sentence_of(reason), count) for reason, count in counts.items()]
 
 
-def _chart(rows: Sequence[Mapping[str, Any]]) -> Chart:
+def _chart(rows: Sequence[Mapping[str, Any]], today: date) -> Chart:
     """Contacts by day, or by week where there are many days, stacked by channel."""
     size = 1 if len(rows) <= DAYS_DRAWN else 7
     bars = list(batched(rows, size))
@@ -138,7 +143,7 @@ def _chart(rows: Sequence[Mapping[str, Any]]) -> Chart:
     span = f"{words.plural(len(rows), 'day')}" + (", a bar per week" if size > 1 else "")
     return stacked(
         "Contacts by day and channel" if size == 1 else "Contacts by week and channel",
-        [_label(bar[0], n) for n, bar in enumerate(bars)],
+        [_label(bar[0], today) for bar in bars],
         series,
         summary=f"{span}: {totals or 'no contacts'}.",
     )
@@ -148,6 +153,6 @@ def _sum(rows: Sequence[Mapping[str, Any]], channel: str) -> int:
     return sum(row["by_channel"].get(channel, 0) for row in rows)
 
 
-def _label(row: Mapping[str, Any], n: int) -> str:
+def _label(row: Mapping[str, Any], today: date) -> str:
     day = date.fromisoformat(row["date"])
-    return "today" if n == 0 else f"{day.day} {day:%b}"
+    return "today" if day == today else f"{day.day} {day:%b}"

@@ -1,8 +1,8 @@
-import json
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from rest_framework.renderers import JSONRenderer
 
 from retention_center.lib import clock
 from sequences import forecast, forecast_words
@@ -25,7 +25,8 @@ class Command(BaseCommand):
         except CannotForecast as refusal:
             raise CommandError(str(refusal)) from refusal
         self._tell(sequence, result)
-        self.stdout.write(json.dumps(ForecastSerializer(result | {"sequence_id": sequence.pk}).data))
+        told = ForecastSerializer(result | {"sequence_id": sequence.pk}).data
+        self.stdout.write(JSONRenderer().render(told).decode())
 
     def _tell(self, sequence: RetentionSequence, result: dict[str, Any]) -> None:
         self.stdout.write(f"{sequence}: {forecast_words.headline(result)}")
