@@ -22,6 +22,8 @@ def convert(lead: Lead, now: datetime) -> None:
 def take_back(lead: Lead) -> None:
     """A conversion of the lead stands no more; unless another does, it is being worked again. Under the lead's lock."""
     if lead.status != Lead.Status.CONVERTED:
+        lead.matched_at = clock.now()  # triggers look at conversions that were pending, too
+        lead.save(update_fields=["matched_at"])
         return
     if not Conversion.objects.confirmed().filter(lead=lead).exists():
         _move(lead, Lead.Status.IN_PROGRESS, "take back conversion")

@@ -12,14 +12,17 @@ from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib import clock
 from retention_center.lib.states import RefusedTransition
-from sequences import publishing
+from sequences import publishing, triggers
 from sequences.models import RetentionSequence, SequenceVersion
 from sequences.publishing import CannotActivate
 from sequences.specs import StepSpec, spec_of
-from sequences.trigger_config import BadTriggerConfig, checked
+from sequences.trigger_config import BadTriggerConfig, checked, wrong_entry
 
 STATUS = RetentionSequence.Status
-COLUMNS = ("name", "description", "trigger_type", "trigger_config", "stop_on_reply", "contact_rules")
+COLUMNS = (
+    "name", "description", "trigger_type", "trigger_config", "re_entry", "re_entry_days", "entrants_per_day",
+    "stop_on_reply", "contact_rules",
+)  # fmt: skip
 MOST_STEPS = 100
 
 
@@ -44,6 +47,7 @@ def check(sequence: RetentionSequence) -> None:
         sequence.contact_rules = meta.stated(sequence.contact_rules)
     except ValidationError as error:
         wrong["contact_rules"] = error
+    wrong |= wrong_entry(sequence)
     if wrong:
         raise ValidationError(wrong)
 
@@ -72,14 +76,18 @@ def change(sequence: RetentionSequence, values: dict[str, Any], actor: Actor) ->
     return sequence
 
 
-_CURSORS = ("enrolls_from", "changed_cursor", "age_cursor")
+_CURSORS = ("enrolls_from", "changed_cursor", "age_cursor", "finished_cursor")
 
 
 def _begin_trigger_anew(sequence: RetentionSequence, changed: dict[str, Any]) -> None:
-    """Another trigger takes leads that match from now on: changing it must not enroll everybody of old."""
+    """Another trigger takes leads that match from now on, another rule of re-entry those whose time comes from now on:
+    changing them must not enroll everybody of old.
+    """
     if sequence.activated_at and {"trigger_type", "trigger_config"} & set(changed):
         sequence.enrolls_from = clock.now()
         sequence.changed_cursor = sequence.age_cursor = None
+    if sequence.activated_at and {"re_entry", "re_entry_days"} & set(changed):
+        sequence.finished_cursor = clock.now() - triggers.re_entry_wait(sequence)
 
 
 def replace_steps(

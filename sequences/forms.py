@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from retention_center.pages.forms import VersionedForm
+from campaigns import meta
+from campaigns.rule_fields import NarrowingForm
 from sequences.models import RetentionSequence
 from sequences.trigger_config import LONGEST_AGE, LONGEST_LOOKBACK, LONGEST_SOURCE, STATUSES, with_defaults
 
@@ -14,8 +15,10 @@ HOURS_A_DAY = 24
 _UNITS = [("1", "hours"), (str(HOURS_A_DAY), "days")]
 
 
-class SequenceForm(VersionedForm):
+class SequenceForm(NarrowingForm):
     """Trigger settings that do not belong to the chosen trigger are dropped; ``values`` is what the verbs take."""
+
+    longest_gap = meta.LONGEST_OWN_GAP_MS
 
     source = forms.CharField(
         label="Only leads from this source",
@@ -42,8 +45,22 @@ class SequenceForm(VersionedForm):
 
     class Meta:
         model = RetentionSequence
-        fields = ("name", "description", "trigger_type", "stop_on_reply")
-        labels = {"trigger_type": "Who enters", "stop_on_reply": "Stop for a lead who replies"}
+        fields = (
+            "name", "description", "trigger_type", "re_entry", "re_entry_days", "entrants_per_day", "stop_on_reply",
+        )  # fmt: skip
+        labels = {
+            "trigger_type": "Who enters",
+            "re_entry": "Enters again",
+            "re_entry_days": "After how many days",
+            "entrants_per_day": "At most this many a day",
+            "stop_on_reply": "Stop for a lead who replies",
+        }
+        help_texts = {
+            "re_entry": "Who has finished and still matches, at once or later. Whoever was taken out, opted out or "
+            "converted never enters again by themselves.",
+            "entrants_per_day": "The others enter on the days after, whoever has waited longest first. Blank: any "
+            "number.",
+        }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
     field_order = (
@@ -55,6 +72,9 @@ class SequenceForm(VersionedForm):
         "age",
         "age_unit",
         "lookback",
+        "re_entry",
+        "re_entry_days",
+        "entrants_per_day",
         "stop_on_reply",
         "version",
     )
@@ -64,6 +84,7 @@ class SequenceForm(VersionedForm):
         config = with_defaults(sequence.trigger_config if sequence else {})
         hours = config["minAgeHours"]
         in_days = hours >= HOURS_A_DAY and hours % HOURS_A_DAY == 0
+        kwargs["rules"] = sequence.contact_rules if sequence else {}
         kwargs["initial"] = {
             "source": config.get("source", ""),
             "status": config.get("status", ""),
@@ -72,6 +93,7 @@ class SequenceForm(VersionedForm):
             "lookback": config["lookbackMinutes"],
         } | kwargs.get("initial", {})
         super().__init__(*args, **kwargs)
+        self.fields["re_entry"].required = False
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -84,7 +106,14 @@ class SequenceForm(VersionedForm):
     def values(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         columns = {name: cleaned[name] for name in ("name", "description", "trigger_type", "stop_on_reply")}
-        return columns | {"trigger_config": self._config()}
+        return columns | {"contact_rules": self.rules, "trigger_config": self._config()} | self._entry()
+
+    def _entry(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if cleaned["trigger_type"] == TRIGGER.MANUAL:
+            return {"re_entry": RetentionSequence.ReEntry.NEVER, "re_entry_days": None, "entrants_per_day": None}
+        again = cleaned["re_entry"] or RetentionSequence.ReEntry.NEVER
+        return {"re_entry": again} | {name: cleaned[name] for name in ("re_entry_days", "entrants_per_day")}
 
     def _config(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

@@ -8,9 +8,12 @@ from sequences.models import RetentionSequence
 from sequences.triggers import DEFAULT_LOOKBACK_MINUTES, DEFAULT_MIN_AGE_HOURS
 
 TRIGGER = RetentionSequence.Trigger
+RE_ENTRY = RetentionSequence.ReEntry
 LONGEST_LOOKBACK = 7 * 24 * 60  # minutes
 LONGEST_AGE = 10 * 365 * 24  # hours
 LONGEST_SOURCE = 60
+LONGEST_RE_ENTRY = 3650  # days
+MOST_ENTRANTS = 1_000_000  # a day
 STATUSES = (Lead.Status.NEW, Lead.Status.CONTACTED, Lead.Status.IN_PROGRESS)  # the others never enter by themselves
 
 
@@ -50,6 +53,18 @@ def _wrong_number(value: Any, most: int, unit: str) -> str:
     return "" if is_number and 0 <= value <= most else f"Give a whole number of {unit} from 0 to {most:,}."
 
 
+def wrong_entry(sequence: RetentionSequence) -> dict[str, str]:
+    """What is wrong with its re-entry and its number a day, by column; days without a use are dropped."""
+    wrong = {}
+    if sequence.re_entry != RE_ENTRY.AFTER_DAYS:
+        sequence.re_entry_days = None
+    elif not 1 <= (sequence.re_entry_days or 0) <= LONGEST_RE_ENTRY:
+        wrong["re_entry_days"] = f"Say after how many days, from 1 to {LONGEST_RE_ENTRY:,}."
+    if sequence.entrants_per_day is not None and not 1 <= sequence.entrants_per_day <= MOST_ENTRANTS:
+        wrong["entrants_per_day"] = f"Give a whole number from 1 to {MOST_ENTRANTS:,}, or none for any number."
+    return wrong
+
+
 def in_words(sequence: RetentionSequence) -> str:
     """When leads enter: 'By hand', 'Every new lead from CRM', 'No conversion for 30 days, leads from CRM'."""
     config = sequence.trigger_config
@@ -69,11 +84,22 @@ def sentence(sequence: RetentionSequence) -> tuple[str, str]:
     of = _narrowed(config)
     match sequence.trigger_type:
         case TRIGGER.NEW_LEAD:
-            return "Enters by itself", f"as soon as a lead{of} is new or comes to match, nobody twice."
+            return "Enters by itself", f"as soon as a lead{of} is new or comes to match, {again(sequence)}."
         case TRIGGER.NO_CONVERSION:
             age = _span(config.get("minAgeHours", DEFAULT_MIN_AGE_HOURS))
-            return "Enters by itself", f"when a lead{of} has had no conversion for {age}, nobody twice."
+            return "Enters by itself", f"when a lead{of} has had no conversion for {age}, {again(sequence)}."
     return "Enters by hand", "from the leads list, from here, or by the API."
+
+
+def again(sequence: RetentionSequence) -> str:
+    """Who enters again by itself: the end of a sentence."""
+    match sequence.re_entry:
+        case RE_ENTRY.AFTER_FINISHING:
+            return "and again once through, while it matches"
+        case RE_ENTRY.AFTER_DAYS:
+            days = sequence.re_entry_days or 0
+            return f"and again {days:,} {'day' if days == 1 else 'days'} after finishing, while it matches"
+    return "nobody twice"
 
 
 def _narrowed(config: Mapping[str, Any]) -> str:

@@ -68,6 +68,7 @@ def make_campaign(**fields: Any) -> Campaign:
 
 
 def make_campaign_lead(campaign: Campaign | None = None, lead: Lead | None = None, **fields: Any) -> CampaignLead:
+    """The row alone; `campaigns.assigning.assign` is what also says when its first contact is due."""
     return CampaignLead.objects.create(campaign=campaign or make_campaign(), lead=lead or make_lead(), **fields)
 
 

@@ -214,19 +214,29 @@ class Story:
         self.rows.campaign_leads.append(place)
         self.places.append(place)
         first = into_window(self.rng, rules, at + timedelta(minutes=self.rng.randrange(3, 90)), self.zone)
-        self.plan(first, lambda now: self._contact(place, scripts, 0, until, rules, now))
+        self._await(place, scripts, 0, until, rules, first)
+
+    def _await(
+        self, place: CampaignLead, scripts: list[Script], index: int, until: datetime, rules: Rules, at: datetime
+    ) -> None:
+        """The next contact is planned; what lies beyond the history's end is left to the processor."""
+        place.scheduled_at = place.due_at = at
+        self.plan(at, lambda now: self._contact(place, scripts, index, until, rules, now))
 
     def _contact(
         self, place: CampaignLead, scripts: list[Script], index: int, until: datetime, rules: Rules, at: datetime
     ) -> None:
-        if place.status == CampaignLead.Status.COMPLETED or at >= until:
+        if place.status == CampaignLead.Status.COMPLETED:
+            return
+        if at >= until:
+            place.due_at = None
             return
         free = max([at, *(contact + rules.gap for contact in self.contacts.times[-3:])])
         if self.contacts.on_day_of(at) >= rules.cap:
             free = tomorrow(self.rng, rules, at, self.zone)
         free = into_window(self.rng, rules, free, self.zone)
         if free > at:
-            self.plan(free, lambda now: self._contact(place, scripts, index, until, rules, now))
+            self._await(place, scripts, index, until, rules, free)
             return
         script = scripts[index]
         if self.lead.address_for(script.type):
@@ -235,13 +245,15 @@ class Story:
             self.rows.attempts.append(attempt)
             place.status, place.updated_at = CampaignLead.Status.CONTACTED, at
             self._consequences(attempt, end, at)
+        place.done = [*place.done, script.type]
         if index + 1 < len(scripts):
-            self.plan(at + rules.gap, lambda now: self._contact(place, scripts, index + 1, until, rules, now))
+            self._await(place, scripts, index + 1, until, rules, at + rules.gap)
         elif place.status != CampaignLead.Status.COMPLETED:
             self._complete(place, "", at)
 
     def _complete(self, place: CampaignLead, reason: str, at: datetime) -> None:
         place.status, place.reason, place.completed_at, place.updated_at = "COMPLETED", reason, at, at
+        place.due_at = None
 
     # What follows from a contact ---------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from sequences.changing import MOST_STEPS
 from sequences.conditions import MOST_CONDITIONS, OPS
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.specs import StepSpec
-from sequences.trigger_config import BadTriggerConfig, checked
+from sequences.trigger_config import LONGEST_RE_ENTRY, MOST_ENTRANTS, BadTriggerConfig, checked
 
 MOST_LEADS = 5_000  # ids in one request
 LONGEST_DELAY = 3_650
@@ -25,6 +25,16 @@ class SequenceSerializer(WireModelSerializer):
     trigger_config = ObjectField(required=False)
     contact_rules = ContactRulesField(
         required=False, help_text="How it narrows the contact policy; a gap of at most a week."
+    )
+    re_entry_days = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=LONGEST_RE_ENTRY, help_text="With reEntry after_days."
+    )
+    entrants_per_day = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_ENTRANTS,
+        help_text="How many its trigger takes in a day; the others enter on the days after. Null: any number.",
     )
     description = serializers.CharField(required=False, allow_blank=True, max_length=5_000)
     existing = serializers.ChoiceField(
@@ -41,6 +51,9 @@ class SequenceSerializer(WireModelSerializer):
             "channels",
             "trigger_type",
             "trigger_config",
+            "re_entry",
+            "re_entry_days",
+            "entrants_per_day",
             "stop_on_reply",
             "contact_rules",
             "version",
