@@ -6,16 +6,13 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
-from campaigns import meta as rules
 from campaigns import scripting
 from campaigns.models import Campaign, ContactPolicy, Script
-from campaigns.wording import NAMES
+from campaigns.rule_fields import DAY_CHOICES, MINUTE, ChannelRulesForm, NarrowingForm
+from campaigns.rules import PER_CHANNEL
 from retention_center.lib import ids
 from retention_center.lib.channels import Channel
 from retention_center.pages.forms import PageForm, RowField, VersionedForm
-
-MINUTE = 60_000  # milliseconds
-DAY_CHOICES = [(code, name) for code, name in NAMES.items()]
 
 
 def take_errors(form: forms.BaseForm, error: ValidationError) -> None:
@@ -31,27 +28,10 @@ class _Moment(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
-class CampaignForm(VersionedForm):
+class CampaignForm(NarrowingForm):
     """A campaign's columns, and those names of its ``meta`` that narrow the contact policy; the rest of meta stays."""
 
     channels = forms.MultipleChoiceField(choices=Channel.choices, widget=forms.CheckboxSelectMultiple, required=False)
-    contact_hours_start = forms.CharField(label="Contact hours from", required=False, max_length=5)
-    contact_hours_end = forms.CharField(
-        label="Contact hours to", required=False, max_length=5, help_text="HH:MM in the lead's own time, up to 24:00."
-    )
-    contact_days = forms.MultipleChoiceField(
-        choices=DAY_CHOICES, widget=forms.CheckboxSelectMultiple, required=False, help_text="None ticked: every day."
-    )
-    max_contacts_per_day = forms.IntegerField(label="Contacts a day, at most", required=False)
-    gap_minutes = forms.IntegerField(label="Minutes between contacts, at least", required=False)
-
-    META = {  # the form's field: its name in meta, and its check
-        "contact_hours_start": ("contactHoursStart", rules.check_start),
-        "contact_hours_end": ("contactHoursEnd", rules.check_end),
-        "contact_days": ("contactDays", rules.check_days),
-        "max_contacts_per_day": ("maxContactsPerDay", rules.check_cap),
-        "gap_minutes": ("delayBetweenChannels", rules.check_gap),
-    }
 
     class Meta:
         model = Campaign
@@ -61,37 +41,13 @@ class CampaignForm(VersionedForm):
         help_texts = {"start_date": "In your time zone.", "end_date": "An active campaign completes by itself then."}
 
     def __init__(self, *args: Any, instance: Campaign | None = None, **kwargs: Any) -> None:
-        meta = instance.meta if instance else {}
-        narrowed = {field: meta.get(name) for field, (name, _check) in self.META.items()}
-        if narrowed["gap_minutes"]:
-            narrowed["gap_minutes"] = -(-narrowed["gap_minutes"] // MINUTE)
-        super().__init__(*args, instance=instance, initial=narrowed | kwargs.pop("initial", {}), **kwargs)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        self.meta = dict(self.instance.meta)
-        for field, (name, check) in self.META.items():
-            value = cleaned.get(field)
-            if value in (None, "", []):
-                self.meta.pop(name, None)
-            elif field == "gap_minutes":
-                self._keep(field, name, check, value * MINUTE)
-            else:
-                self._keep(field, name, check, value)
-        return cleaned
-
-    def _keep(self, field: str, name: str, check: Any, value: Any) -> None:
-        try:
-            check(value)
-        except ValidationError as error:
-            self.add_error(field, error)
-        else:
-            self.meta[name] = value
+        super().__init__(*args, instance=instance, rules=instance.meta if instance else {}, **kwargs)
 
     @property
     def values(self) -> dict[str, Any]:
         """What the verbs take: column and value."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields or ()} | {"meta": self.meta}
+        own = {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+        return own | {"meta": self.applied_to(self.instance.meta)}
 
 
 def provider_choices() -> list[tuple[str, str]]:
@@ -157,7 +113,7 @@ class ScriptForm(VersionedForm):
         return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
 
 
-class PolicyForm(VersionedForm):
+class PolicyForm(ChannelRulesForm):
     """The organisation's contact policy; gap in minutes, holidays one a line."""
 
     contact_days = forms.MultipleChoiceField(choices=DAY_CHOICES, widget=forms.CheckboxSelectMultiple)
@@ -192,7 +148,8 @@ class PolicyForm(VersionedForm):
             "gap_minutes": -(-instance.delay_between_channels // MINUTE),
             "holiday_lines": "\n".join(instance.holidays),
         }
-        super().__init__(*args, instance=instance, initial=told, **kwargs)
+        rules = {PER_CHANNEL: instance.per_channel}
+        super().__init__(*args, instance=instance, rules=rules, initial=told, **kwargs)
         self.order_fields([*list(self.fields)[:4], "gap_minutes", "holiday_lines", "late_after_hours"])
 
     @property
@@ -202,6 +159,7 @@ class PolicyForm(VersionedForm):
         return own | {
             "delay_between_channels": self.cleaned_data["gap_minutes"] * MINUTE,
             "holidays": self.cleaned_data["holiday_lines"].split(),
+            "per_channel": self.per_channel,
         }
 
 

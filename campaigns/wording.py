@@ -6,6 +6,8 @@ from typing import Any
 
 from campaigns.models import ContactPolicy
 from campaigns.models.contact_policy import DAYS
+from campaigns.policy import NEVER_MEET, Zones
+from retention_center.lib.channels import Channel
 from retention_center.pages import words
 
 NAMES = dict(zip(DAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True))
@@ -13,6 +15,7 @@ ZONE_SOURCES = {
     "field": "the lead's own zone",
     "phone": "from the phone number",
     "organisation": "the organisation's zone: the lead's is unknown",
+    NEVER_MEET: "the organisation's zone: those of the phone number share no contact hours",
 }
 
 
@@ -40,7 +43,7 @@ def policy(rules: ContactPolicy) -> list[tuple[str, str]]:
     """The organisation's rules as (what, how)."""
     holidays = ", ".join(rules.holidays[:12]) + (" and more" if len(rules.holidays) > 12 else "")
     return [
-        ("Contact hours", f"{rules.contact_hours_start} to {rules.contact_hours_end}, in the lead's own time"),
+        ("Contact hours", f"{hours(rules.contact_hours_start, rules.contact_hours_end)}, in the lead's own time"),
         ("Contact days", days(rules.contact_days)),
         ("Contacts a day", f"at most {rules.max_contacts_per_day} for each lead, all channels together"),
         ("Gap between contacts", gap(rules.delay_between_channels)),
@@ -49,19 +52,55 @@ def policy(rules: ContactPolicy) -> list[tuple[str, str]]:
     ]
 
 
-def campaign(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a campaign narrows, as (what, how); empty when it leaves the organisation's rules as they are."""
-    told = []
-    if meta.get("contactHoursStart") or meta.get("contactHoursEnd"):
-        start, end = meta.get("contactHoursStart") or "00:00", meta.get("contactHoursEnd") or "24:00"
-        told.append(("Contact hours", f"{start} to {end}"))
-    if meta.get("contactDays"):
-        told.append(("Contact days", days(meta["contactDays"])))
-    if meta.get("maxContactsPerDay"):
-        told.append(("Contacts a day", f"at most {meta['maxContactsPerDay']}"))
-    if meta.get("delayBetweenChannels"):
-        told.append(("Gap between contacts", gap(meta["delayBetweenChannels"])))
+def by_channel(rules: ContactPolicy) -> list[tuple[str, str]]:
+    """What is narrower on each channel, as (channel, how); blank where nothing is."""
+    own = {channel: channel_rules(rules.per_channel.get(channel) or {}) for channel in Channel}
+    return [(channel.label, "; ".join(how for _what, how in told)) for channel, told in own.items()]
+
+
+def narrowing(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a campaign's ``meta`` or a sequence's rules narrow, as (what, how); empty when they change nothing."""
+    told = _rules(rules, "Contacts a day", "at most {}")
+    for channel in Channel:
+        own = "; ".join(how for _what, how in channel_rules((rules.get("perChannel") or {}).get(channel) or {}))
+        told += [(f"{channel.label} only", own)] if own else []
     return told
+
+
+def channel_rules(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is narrower on one channel: (what, how)."""
+    return _rules(rules, "Its contacts a day", "at most {} a day", "{} after any contact")
+
+
+def _rules(rules: Mapping[str, Any], cap: str, at_most: str, apart: str = "{}") -> list[tuple[str, str]]:
+    told = []
+    if rules.get("contactHoursStart") or rules.get("contactHoursEnd"):
+        start, end = rules.get("contactHoursStart") or "00:00", rules.get("contactHoursEnd") or "24:00"
+        told.append(("Contact hours", hours(start, end)))
+    if rules.get("contactDays"):
+        told.append(("Contact days", days(rules["contactDays"])))
+    if rules.get("maxContactsPerDay"):
+        told.append((cap, at_most.format(rules["maxContactsPerDay"])))
+    if rules.get("delayBetweenChannels"):
+        told.append(("Gap between contacts", apart.format(gap(rules["delayBetweenChannels"]))))
+    return told
+
+
+def hours(start: str, end: str) -> str:
+    """ "08:00 to 21:00", "22:00 to 06:00 of the next day", "all day"."""
+    if start == end or (start, end) == ("00:00", "24:00"):
+        return "all day" if start == "00:00" else f"all day, from {start} to {start}"
+    return f"{start} to {end}" if start < end else f"{start} to {end} of the next day"
+
+
+def zone_words(zones: Zones) -> str:
+    """ "Sydney, from the phone number"; of several zones "New York and 2 more, from the phone number: open in all"."""
+    more = len(zones.names) - 1
+    place = zones.main.rsplit("/", 1)[-1].replace("_", " ")
+    source = ZONE_SOURCES.get(zones.source, zones.source)
+    if not more:
+        return f"{place}, {source}"
+    return f"{place} and {more} more, {source}: open in all of them"
 
 
 def snapshot(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -77,6 +116,9 @@ def snapshot(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         told.append(("Contact days", days(facts["days"])))
     if "cap" in facts:
         told.append(("Contacts that day", f"{facts.get('contactsToday', 0)} before this one, at most {facts['cap']}"))
+    if "channelCap" in facts:
+        on_channel = f"{facts.get('contactsOnChannel', 0)} before this one, at most {facts['channelCap']}"
+        told.append(("On this channel that day", on_channel))
     if "gapMs" in facts:
         last = facts.get("lastContactAt")
         since = f"; last contact {words.exact(datetime.fromisoformat(last))}" if last else "; no contact before"

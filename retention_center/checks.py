@@ -30,6 +30,8 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "TIMELINES": settings.TIMELINES,
         "LEAD_ACTIONS": [path for paths in settings.LEAD_ACTIONS.values() for path in paths],
         "INVARIANTS": settings.INVARIANTS,
+        "NARROWERS": settings.NARROWERS,
+        "RESTORED": settings.RESTORED,
         "SEARCHES": settings.SEARCHES,
         "JOBS": settings.JOBS.values(),
         "SCHEDULES": [path for path, _cron in settings.SCHEDULES.values()],

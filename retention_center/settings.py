@@ -222,6 +222,16 @@ INVARIANTS = [  # each app's checks for `manage.py doctor`
     "sequences.invariants.CHECKS",
     "conversions.invariants.CHECKS",
 ]
+NARROWERS = [  # who narrows the contact policy, for its page
+    "campaigns.narrowers.campaigns",
+    "sequences.narrowers.sequences",
+]
+RESTORED = [  # each holds its part for staff when the database was restored from a backup, in this order
+    "campaigns.restoring.stop_sending",
+    "campaigns.restoring.doubt_calls",
+    "campaigns.restoring.hold_due",
+    "sequences.restoring.hold_due",
+]
 SEARCHES = [
     "leads.search.find",
     "campaigns.search.find",

@@ -69,7 +69,7 @@ def campaign_page(request: HttpRequest, pk: str) -> HttpResponse:
         "accepted": sum(one.accepted for one in figures.channels),
         "attempts": sum(one.total for one in figures.channels),
         "channels": [(Channel(one.channel).label, one) for one in figures.channels if one.total],
-        "rules": wording.campaign(campaign.meta),
+        "rules": wording.narrowing(campaign.meta),
         "scripts": campaign.scripts.order_by("type", "name")[:50],
     }
     return render(request, "campaigns/detail.html", context)

@@ -1,11 +1,12 @@
 """The contact policy: everybody reads it, admins change it."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from campaigns import policies, sending, wording
+from campaigns import narrowers, policies, sending, wording
 from campaigns.forms import PolicyForm, take_errors
 from campaigns.models import ContactPolicy
 from retention_center import audit
@@ -16,9 +17,16 @@ from retention_center.pages.forms import answer_form
 
 @needs(Role.VIEWER)
 def policy_page(request: HttpRequest) -> HttpResponse:
-    """The rules in words, and what is stopped now."""
+    """The rules in words, who narrows them, and what is stopped now."""
     policy = ContactPolicy.load()
-    context = {"policy": policy, "rules": wording.policy(policy), "standing": sending.standing()}
+    context = {
+        "policy": policy,
+        "rules": wording.policy(policy),
+        "channels": wording.by_channel(policy),
+        "narrowers": narrowers.everybody(),
+        "zone": settings.TIME_ZONE,
+        "standing": sending.standing(),
+    }
     return render(request, "campaigns/policy.html", context)
 
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from campaigns import wording
 from retention_center import audit
 from retention_center.auth.roles import needs
 from retention_center.models import AuditEvent, Role
@@ -52,6 +53,7 @@ def sequence_settings(request: HttpRequest, pk: str) -> HttpResponse:
         return _saved(request, valid, change, "is saved.")
 
     context = record.context(request, record.find(pk) if request.method == "POST" else sequence, "settings", "Settings")
+    context["rules"] = wording.narrowing(sequence.contact_rules)
     return answer_form(request, form, "sequences/settings.html", save, context)
 
 
