@@ -1,12 +1,37 @@
 """Large tables in seconds: one row made by the ORM, multiplied by the database."""
 
 from datetime import datetime, timedelta
+from itertools import batched
 
 from django.db import connection, models
 
+from integrations.models import InboundEvent
 from leads.models import Lead
+from retention_center.models import AuditEvent
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
-from tests.builders import make_enrollment, make_execution, make_lead, make_sequence
+from tests.builders import (
+    make_attempt,
+    make_conversion,
+    make_enrollment,
+    make_execution,
+    make_lead,
+    make_sequence,
+)
+
+SNAPSHOT = {  # as `policy.snapshot` writes it
+    "at": "2026-03-11T12:00:00+00:00",
+    "zone": "UTC",
+    "zones": ["UTC"],
+    "zoneSource": "field",
+    "localTime": "2026-03-11 12:00",
+    "hours": [[480, 1260]],
+    "days": ["FRI", "MON", "SAT", "SUN", "THU", "TUE", "WED"],
+    "contactsToday": 0,
+    "cap": 3,
+    "gapMs": 0,
+    "lastContactAt": None,
+    "provider": "sandbox",
+}
 
 
 def multiply(template: models.Model, count: int, **other: str) -> None:
@@ -39,6 +64,46 @@ def waiting_sequence(rows: int, now: datetime, *, due: int) -> RetentionSequence
     SequenceStepExecution.objects.filter(pk__in=later).update(due_at=now + timedelta(days=30))
     analyze()
     return sequence
+
+
+def running_house(executions: int, now: datetime) -> None:
+    """A house that has run for a while and is in order: half of the steps sent, each with its attempt, half waiting.
+
+    One lead and run for two executions, a conversion for every tenth lead, an event and an audit line for every fifth.
+    """
+    people = executions // 2
+    sequence = make_sequence(2)
+    lead = make_lead(phone=None, status=Lead.Status.IN_PROGRESS)
+    run = make_enrollment(sequence, lead, current_step=1, enrolled_at=now - timedelta(days=2))
+    work = {"work_id": "first", "origin": "sequence", "provider_ref": "ref", "called_at": now}
+    sent = make_attempt(lead, policy_snapshot=SNAPSHOT, deadline_at=now, message={"text": "Hello " * 40}, **work)
+    first = make_execution(run, 1, status="SENT", executed_at=now, contact_attempt=sent)
+    second = make_execution(run, 2, scheduled_at=now + timedelta(days=1))
+    own = {"lead_id": "'L' || n", "enrollment_id": "'E' || n"}
+    numbered = {"work_id": "'X' || n", "idempotency_key": "'X' || n || ':1'", "provider_ref": "'R' || n"}
+    multiply(lead, people, id="'L' || n", email="'lead-' || n || '@example.com'")
+    multiply(run, people, id="'E' || n", lead_id=own["lead_id"])
+    multiply(sent, people, id="'A' || n", lead_id=own["lead_id"], **numbered)
+    multiply(first, people, id="'X' || n", contact_attempt_id="'A' || n", **own)
+    multiply(second, people, id="'Y' || n", **own)
+    _bought(people // 10, now)
+    event = {"provider": "keitaro", "kind": "conversion", "status": "APPLIED", "processed_at": now}
+    multiply(InboundEvent.objects.create(event_key="k", **event), people // 5, id="'I' || n", event_key="'I' || n")
+    change = AuditEvent.objects.create(actor_name="Ada", via="page", action="change", object_type="lead")
+    multiply(change, people // 5, id="'U' || n", object_id="'L' || n")
+    analyze()
+
+
+def _bought(buyers: int, now: datetime) -> None:
+    """The first leads bought: their runs ended with it, and the step that waited was left out."""
+    ids = [f"L{n}" for n in range(1, buyers + 1)]
+    multiply(make_conversion(confirmed_at=now), buyers, id="'C' || n", lead_id="'L' || n", dedupe_key="'C' || n")
+    ended = {"status": "CONVERTED", "reason": "converted", "completed_at": now}
+    left_out = {"status": "SKIPPED", "reason": "converted", "due_at": None, "executed_at": now}
+    for some in batched(ids, 10_000):
+        Lead.objects.filter(pk__in=some).update(status=Lead.Status.CONVERTED)
+        SequenceEnrollment.objects.filter(lead__in=some).update(**ended)
+        SequenceStepExecution.objects.filter(lead__in=some, status="SCHEDULED").update(**left_out)
 
 
 def analyze() -> None:

@@ -3,16 +3,23 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from campaigns import policy_proof, repairs
 from campaigns.due_contacts import overdue
-from campaigns.models import CampaignLead, ContactAttempt
-from leads.models import Suppression
+from campaigns.models import CampaignLead, ContactAttempt, SendingPause
+from integrations.models import InboundEvent
+from integrations.providers.registry import adapter_of
+from leads.models import Lead, Suppression
+from leads.repairs import forget_again
 from retention_center.doctor import ALARM, Check
+from retention_center.models import AuditEvent
 
 Status = ContactAttempt.Status
 OURS = ContactAttempt.objects.filter(is_legacy=False)  # what the old system did is exempt
 UNKNOWN_FOR = timedelta(hours=1)
+LOOKED_BACK = timedelta(days=7)  # what is still unknown after a week will be known to nobody
+UNDER_WAY = timedelta(minutes=1)  # an intent's transaction may have read the pauses this long before it wrote
 
 
 def _accepted_twice(_now: datetime) -> QuerySet[ContactAttempt]:
@@ -41,8 +48,22 @@ def _after_off(_now: datetime) -> QuerySet[ContactAttempt]:
     return OURS.filter(lead__in=suppressed).filter(Exists(before))
 
 
-def _over_cap(_now: datetime) -> QuerySet[ContactAttempt]:
-    return OURS.filter(policy_snapshot__contactsToday__gte=F("policy_snapshot__cap"))
+def _after_deletion(_now: datetime) -> QuerySet[ContactAttempt]:
+    """Intents after the lead was deleted; when that was, on the real clock, stands in the audit."""
+    gone = Lead.objects.exclude(deleted_at=None).values("pk")
+    acts = AuditEvent.objects.filter(object_type="lead", object_id=OuterRef("lead"), at__lt=OuterRef("recorded_at"))
+    return (
+        OURS.filter(lead__in=gone)
+        .filter(Exists(acts.filter(action="delete")))
+        .exclude(Exists(acts.filter(action="restore")))
+    )
+
+
+def _while_stopped(_now: datetime) -> QuerySet[ContactAttempt]:
+    """Intents that began after sending was stopped: everything, their channel or their provider (INV-8)."""
+    scope = Q(scope="all") | Q(target=OuterRef("channel")) | Q(target=OuterRef("provider"))
+    stopped = SendingPause.objects.filter(scope, created_at__lt=OuterRef("recorded_at") - UNDER_WAY)
+    return OURS.filter(Exists(stopped))
 
 
 def _counted_wrong(_now: datetime) -> QuerySet[ContactAttempt]:
@@ -62,6 +83,30 @@ def _completed_due(_now: datetime) -> QuerySet[CampaignLead]:
     return CampaignLead.objects.filter(status=CampaignLead.Status.COMPLETED).exclude(due_at=None)
 
 
+def _erased_attempts(_now: datetime) -> QuerySet[ContactAttempt]:
+    erased = ContactAttempt.objects.filter(lead__in=Lead.objects.exclude(erased_at=None))
+    return erased.filter(~Q(message={}) | ~Q(address="") | ~Q(notes=""))
+
+
+def _erased_events(_now: datetime) -> QuerySet[InboundEvent]:
+    erased = Lead.objects.exclude(erased_at=None)
+    theirs = Q(lead_id__in=erased.values("pk")) | Q(
+        attempt_id__in=ContactAttempt.objects.filter(lead__in=erased).values("pk")
+    )
+    return InboundEvent.objects.filter(theirs).filter(~Q(facts={}) | ~Q(payload={}))
+
+
+def _forget_attempts(now: datetime) -> int:
+    return forget_again(_erased_attempts(now).values_list("lead_id", flat=True), now)
+
+
+def _forget_events(now: datetime) -> int:
+    of_attempts = ContactAttempt.objects.filter(pk__in=_erased_events(now).values("attempt_id"))
+    return forget_again(
+        [*of_attempts.values_list("lead_id", flat=True), *_erased_events(now).values_list("lead_id", flat=True)], now
+    )
+
+
 def _places_left(now: datetime) -> QuerySet[CampaignLead]:
     """Contacts of campaigns whose worker died, and which nobody looked into."""
     patience = timedelta(seconds=settings.SETTLE_SECONDS + 120)
@@ -77,6 +122,13 @@ def _in_flight_long(now: datetime) -> QuerySet[ContactAttempt]:
     return OURS.filter(status=Status.PENDING, recorded_at__lt=now - patience)
 
 
+def _unknown_long(now: datetime) -> QuerySet[ContactAttempt]:
+    """On a provider that could tell, asked for an hour and more (L5)."""
+    searchable = [name for name in settings.PROVIDERS if (adapter := adapter_of(name)) and adapter.is_searchable]
+    unknown = OURS.filter(status=Status.UNKNOWN, started_at__gt=now - LOOKED_BACK, provider__in=searchable)
+    return unknown.filter(recorded_at__lt=now - UNKNOWN_FOR)
+
+
 def _by_hand_open(now: datetime) -> QuerySet[ContactAttempt]:
     """Contacts by hand of unknown outcome that nobody closed: reconciliation does not run."""
     unknown = OURS.filter(origin=ContactAttempt.Origin.MANUAL, status=Status.UNKNOWN, completed_at=None)
@@ -87,25 +139,30 @@ def _by_hand_twice(_now: datetime) -> QuerySet[ContactAttempt]:
     return OURS.filter(origin=ContactAttempt.Origin.MANUAL, try_no__gt=1)
 
 
-def _pairs(_now: datetime) -> QuerySet[CampaignLead]:
-    twice = CampaignLead.objects.values("campaign", "lead").annotate(n=Count("pk")).filter(n__gt=1)
-    return CampaignLead.objects.filter(lead__in=twice.values("lead"), campaign__in=twice.values("campaign"))
-
-
 CHECKS = [
-    Check("INV-2", "Nobody got one piece of work twice.", _accepted_twice),
-    Check("INV-2h", "A contact by hand is tried once.", _by_hand_twice),
-    Check("INV-3", "No call began after its intent's deadline.", _called_late),
-    Check("INV-3c", "Nothing was accepted that was never called.", _accepted_uncalled),
+    Check("INV-2", "Nobody got one piece of work twice.", _accepted_twice, is_scan=True),
+    Check("INV-2h", "A contact by hand is tried once.", _by_hand_twice, is_scan=True),
+    Check("INV-3", "No call began after its intent's deadline.", _called_late, is_scan=True),
+    Check("INV-3c", "Nothing was accepted that was never called.", _accepted_uncalled, is_scan=True),
     Check("INV-4", "No intent while the address was suppressed.", _after_off),
-    Check("INV-6", "No intent beyond the daily cap.", _over_cap),
-    Check("INV-6c", "What was accepted counts as a contact.", _counted_wrong),
-    Check("INV-13", "What was sent has its provider's reference.", _without_reference),
-    Check("INV-19c", "One place per lead in a campaign.", _pairs),
-    Check("INV-9c", "A completed place says since when.", _completed_open),
-    Check("INV-9d", "A completed place waits for nothing.", _completed_due),
+    Check("INV-4d", "No intent after the lead was deleted.", _after_deletion),
+    Check("INV-5", "Every intent lies inside the contact window of its time.", policy_proof.outside_window),
+    Check("INV-6", "No intent beyond the daily cap.", policy_proof.over_cap, is_scan=True),
+    Check("INV-6c", "What was accepted counts as a contact.", _counted_wrong, is_scan=True),
+    Check("INV-6g", "No intent sooner than the gap allows.", policy_proof.too_soon, is_scan=True),
+    Check("INV-8", "No intent begins while sending is stopped.", _while_stopped, is_scan=True),
+    Check("INV-13", "What was sent has its provider's reference.", _without_reference, is_scan=True),
+    Check("INV-9c", "A completed place says since when.", _completed_open, is_scan=True, repair=repairs.date_places),
+    Check("INV-9d", "A completed place waits for nothing.", _completed_due, is_scan=True, repair=repairs.close_places),
+    Check("INV-21a", "An erased lead's attempts hold bare facts.", _erased_attempts, repair=_forget_attempts),
+    Check("INV-21e", "An erased lead's events are empty.", _erased_events, repair=_forget_events),
     Check("L1c", "Due contacts of running campaigns are looked at.", _places_overdue, ALARM),
     Check("L2c", "No contact of a campaign is left in flight.", _places_left, ALARM),
-    Check("L2", "Nothing is in flight longer than a lease and the settling time.", _in_flight_long, ALARM),
-    Check("L2h", "What came of a contact by hand is found out, or closed as unknown.", _by_hand_open, ALARM),
+    Check(
+        "L2", "Nothing is in flight longer than a lease and the settling time.", _in_flight_long, ALARM, is_scan=True
+    ),
+    Check(
+        "L2h", "What came of a contact by hand is found out, or closed as unknown.", _by_hand_open, ALARM, is_scan=True
+    ),
+    Check("L5", "What a provider can be asked about is known within the hour.", _unknown_long, ALARM, is_scan=True),
 ]

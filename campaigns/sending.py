@@ -24,6 +24,7 @@ class Standing:
     all: bool = False
     channels: list[str] = field(default_factory=list)
     providers: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list, compare=False)
 
     def __bool__(self) -> bool:
         return self.all or bool(self.channels) or bool(self.providers)
@@ -31,17 +32,20 @@ class Standing:
 
 def standing() -> Standing:
     """What is stopped now; one query."""
-    rows = SendingPause.objects.order_by("scope", "target").values_list("scope", "target")
+    rows = SendingPause.objects.order_by("scope", "target").values_list("scope", "target", "note")
     return Standing(
-        all=any(scope == Scope.ALL for scope, _target in rows),
-        channels=[target for scope, target in rows if scope == Scope.CHANNEL],
-        providers=[target for scope, target in rows if scope == Scope.PROVIDER],
+        all=any(scope == Scope.ALL for scope, _target, _note in rows),
+        channels=[target for scope, target, _note in rows if scope == Scope.CHANNEL],
+        providers=[target for scope, target, _note in rows if scope == Scope.PROVIDER],
+        notes=[note for _scope, _target, note in rows if note],
     )
 
 
-def pause_all(actor: audit.Actor) -> bool:
-    """Stop everything: False when it was stopped already."""
-    return pause(Scope.ALL, "", actor)
+def pause_all(actor: audit.Actor, note: str = "") -> bool:
+    """Stop everything, and say why: False when it was stopped already (a note given now stands all the same)."""
+    if note:
+        SendingPause.objects.filter(scope=Scope.ALL).update(note=note)
+    return pause(Scope.ALL, "", actor, note)
 
 
 def resume_all(actor: audit.Actor) -> int:
@@ -49,12 +53,12 @@ def resume_all(actor: audit.Actor) -> int:
     return _lift(SendingPause.objects.all(), actor)
 
 
-def pause(scope: str, target: str, actor: audit.Actor) -> bool:
+def pause(scope: str, target: str, actor: audit.Actor, note: str = "") -> bool:
     """Stop a channel, a provider, or everything (blank target): False when it was stopped already."""
     _check(scope, target)
     with transaction.atomic():
         row, created = SendingPause.objects.get_or_create(
-            scope=scope, target=target, defaults={"created_by": actor.user}
+            scope=scope, target=target, defaults={"created_by": actor.user, "note": note}
         )
         if created:
             audit.record(actor, "stop sending", row, after={"scope": str(scope), "target": target})

@@ -13,6 +13,9 @@ from django.conf import settings
 from django.db import models
 
 
+TOKENS_BEGIN = "gAAAA"  # every Fernet token: its version, and a time that will fit for another century
+
+
 class Undecryptable(Exception):
     """None of CREDENTIALS_KEYS opens the value: a key was dropped too early, or the row is foreign."""
 

@@ -20,7 +20,14 @@ from sequences.models import SequenceStepExecution
 
 APPS = ("leads", "integrations", "campaigns", "sequences", "conversions", "retention_center")
 KEPT = ("secret",)  # made once, at the first migration
-TIMED = ("INV-3", "INV-4")  # they compare times of several clocks, so they hold only where all clocks agree
+TIMED = (
+    "INV-3",
+    "INV-4",
+    "INV-4d",
+    "INV-8",
+    "INV-8e",
+    "INV-8s",
+)  # they compare times of several clocks, so they hold only where all clocks agree
 Prepared = tuple[str, tuple[Any, ...]]
 
 
