@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from conversions import matching, outcome, standing
+from conversions.erasing import erase_leads
 from conversions.matching import Clues, Match
 from conversions.models import Conversion
 from integrations import inbox
@@ -82,6 +83,7 @@ def _record(told: Told, now: datetime) -> tuple[Conversion, bool]:
         row = _insert(told, match if lead or not match.lead_id else Match())
         if lead:
             _follow(row, lead, now)
+            _forget_again(lead)
         return row, True
     row = Conversion.objects.select_for_update().get(pk=known.pk)
     if row.lead_id != known.lead_id:
@@ -93,7 +95,15 @@ def _record(told: Told, now: datetime) -> tuple[Conversion, bool]:
     _change(row, told, now)
     if lead and (is_found or was != row.standing):
         _follow(row, lead, now, was_nobodys=is_found)
+    if lead:
+        _forget_again(lead)
     return row, False
+
+
+def _forget_again(lead: Lead) -> None:
+    """What is told of a lead that was erased leaves the money alone (INV-21)."""
+    if lead.erased_at:
+        erase_leads([lead.pk])
 
 
 def _insert(told: Told, match: Match) -> Conversion:

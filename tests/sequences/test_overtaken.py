@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from campaigns.models import ContactAttempt
+from conversions.matching import Clues
+from conversions.recording import Told, record
 from integrations import inbox
-from leads import removing
+from leads import consent, removing
 from retention_center.audit import SYSTEM
 from retention_center.lib import clock, seams
 from sequences import processor
@@ -112,3 +114,16 @@ def test_what_is_reported_after_a_lead_was_erased_leaves_nothing_anybody_said(no
     attempt.refresh_from_db()
     event.refresh_from_db()
     assert (attempt.status, attempt.result, event.facts) == ("SUCCESS", {"replied": True}, {})
+
+
+def test_who_was_erased_and_then_opts_out_or_buys_leaves_no_words_either(now):
+    lead = make_lead()
+    removing.erase(lead, actor=SYSTEM, now=now)
+
+    consent.opt_out(lead, channel="EMAIL", reason=consent.OPTED_OUT, source="unsubscribe", now=now, actor=SYSTEM)
+    told = Told(source="t", key="1", status="sale", received_at=now, clues=Clues(lead_id=lead.pk), data={"who": "Ada"})
+    row, _is_new = record(told, now)
+
+    lead.refresh_from_db()
+    row.refresh_from_db()
+    assert (lead.status, lead.meta, row.postback_data) == ("DO_NOT_CONTACT", {}, {})

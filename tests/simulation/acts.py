@@ -117,6 +117,8 @@ def remove_lead(history: "History") -> str:
     how = history.random.choice((removing.delete, removing.delete, removing.erase))
     how(lead, actor=SYSTEM, now=history.time.now())
     history.watcher.went_off(lead.pk)
+    if how is removing.erase:
+        history.watcher.erased.add(lead.pk)
     return f"{how.__name__} {_lead_name(history, lead)}"
 
 

@@ -41,6 +41,7 @@ class Watcher:
         self.bought: dict[str, set[str]] = {}  # the same; staff may contact a buyer by hand
         self.called_off: set[str] = set()  # attempts that had not begun when their lead went off
         self.paused: dict[str, set[str]] = {}  # by what is paused ("": all): attempts that may still go out
+        self.erased: set[str] = set()
         self.broken: list[Violation] = []
         self.ranks: dict[str, int] = {}
         self.applied: dict[str, int] = defaultdict(int)  # the highest rank reported to us, by attempt
@@ -197,5 +198,6 @@ class Watcher:
             attempt = attempts[message.attempt_id]
             if attempt.was_unsent or attempt.called_at is None:
                 raise Violation(f"INV-2: {message.key} went out, but counts as never sent")
-            if RANK[ContactAttempt.Status(attempt.status)] < self.applied[attempt.pk]:
+            is_erased = attempt.lead_id in self.erased  # reports that waited were refused with it
+            if RANK[ContactAttempt.Status(attempt.status)] < self.applied[attempt.pk] and not is_erased:
                 raise Violation(f"INV-11: {message.key} is only {attempt.status} in spite of its reports")
