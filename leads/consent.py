@@ -72,9 +72,9 @@ def opt_out(
 
 
 def _note_opt_out(lead: Lead, channel: str, source: str, now: datetime) -> bool:
-    """Write ``meta.optOut[channel]``, unless it stands there already."""
+    """Write ``meta.optOut[channel]``, unless it stands there already, or the lead was erased and keeps no words."""
     noted = lead.meta.get(OURS_IN_META, {})
-    if channel.lower() in noted:
+    if channel.lower() in noted or lead.erased_at:
         return False
     noted = noted | {channel.lower(): {"at": now.isoformat(), "source": source}}
     lead.meta = lead.meta | {OURS_IN_META: noted}
