@@ -32,7 +32,7 @@ def assign(campaign: Campaign, lead_ids: Iterable[str], now: datetime, actor: au
     """Put the leads into the campaign, each once; says how many are new in it and how many were left out."""
     asked = list(dict.fromkeys(lead_ids))
     with transaction.atomic():
-        assigned = sum(_insert(campaign.pk, ids, now) for ids in _slices(asked))
+        assigned = sum(put_in(campaign.pk, ids, now) for ids in _slices(asked))
         result = Assigned(assigned, len(asked) - assigned)
         if assigned:
             audit.record(actor, "assign leads", campaign, after=result._asdict())
@@ -47,19 +47,20 @@ def assign_imported(campaign_id: str, lead_ids: Sequence[str], now: datetime) ->
     with transaction.atomic():
         if not Campaign.objects.filter(pk=campaign_id).exists():
             return 0
-        return sum(_insert(campaign_id, ids, now) for ids in _slices(lead_ids))
+        return sum(put_in(campaign_id, ids, now) for ids in _slices(lead_ids))
 
 
 def remove(campaign: Campaign, lead_ids: Iterable[str], actor: audit.Actor) -> int:
     """Take the leads out of the campaign: how many were in it. Their attempts stay.
 
-    A place whose contact is in flight at this moment is not taken away but completed.
+    A place whose contact is in flight at this moment is not taken away but completed; so is one of a lead so new that
+    ``autoAssign`` would give it again.
     """
     with transaction.atomic():
-        removed = 0
+        removed, stays = 0, _stays(campaign)
         for ids in _slices(list(dict.fromkeys(lead_ids))):
             _lock(ids)
-            removed += _remove(CampaignLead.objects.filter(campaign=campaign, lead_id__in=ids))
+            removed += _remove(CampaignLead.objects.filter(campaign=campaign, lead_id__in=ids), stays)
         if removed:
             audit.record(actor, "remove leads", campaign, after={"removed": removed})
     return removed
@@ -91,9 +92,18 @@ def first_due(campaign: Campaign, now: datetime) -> datetime:
     return max(now, campaign.start_date or now)
 
 
-def _remove(places: CampaignLeadQuerySet) -> int:
-    in_flight = _complete(places.filter(is_in_flight=True), Reason.REMOVED_FROM_CAMPAIGN, clock.now())
-    return places.filter(is_in_flight=False).delete()[0] + in_flight
+def _stays(campaign: Campaign) -> Q:
+    stays = Q(is_in_flight=True)
+    if campaign.meta.get("autoAssign"):
+        new_since = campaign.assign_cursor or campaign.assigns_from or campaign.updated_at
+        stays |= Q(lead__created_at__gte=new_since)
+    return stays
+
+
+def _remove(places: CampaignLeadQuerySet, stays: Q) -> int:
+    ids = list(places.filter(stays).values_list("pk", flat=True))
+    kept = _complete(places.filter(pk__in=ids), Reason.REMOVED_FROM_CAMPAIGN, clock.now())
+    return places.exclude(pk__in=ids).delete()[0] + kept
 
 
 def _complete(places: CampaignLeadQuerySet, reason: str, now: datetime) -> int:
@@ -102,7 +112,11 @@ def _complete(places: CampaignLeadQuerySet, reason: str, now: datetime) -> int:
     )
 
 
-def _insert(campaign_id: str, lead_ids: Sequence[str], now: datetime) -> int:
+def put_in(campaign_id: str, lead_ids: Sequence[str], now: datetime) -> int:
+    """Give the leads that are present and not in the campaign their places, within the caller's transaction: how many.
+
+    A place in an active campaign is due from the beginning.
+    """
     present = _lock(lead_ids)
     inside = CampaignLead.objects.filter(campaign_id=campaign_id, lead_id__in=present)
     known = set(inside.values_list("lead_id", flat=True))

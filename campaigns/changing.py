@@ -61,7 +61,7 @@ def change(campaign: Campaign, values: dict[str, Any], actor: audit.Actor) -> Ca
     with transaction.atomic():
         old, new = audit.changed_values(campaign, before)
         if new:
-            campaign.save(update_fields=list(new))
+            campaign.save(update_fields=[*new, *_begin_assigning(campaign)])
             audit.record(actor, "change", campaign, before=old, after=new)
     return campaign
 
@@ -72,8 +72,24 @@ def move(campaign: Campaign, status: str, actor: audit.Actor, now: datetime | No
     with transaction.atomic():
         campaign.move_to(status)
         if status == Campaign.Status.ACTIVE:
+            if began := _begin_assigning(campaign):
+                campaign.save(update_fields=began)
             assigning.start_waiting(campaign, now or clock.now())
         audit.record(actor, "move", campaign, before={"status": before}, after={"status": status})
+
+
+def _begin_assigning(campaign: Campaign) -> list[str]:
+    """``autoAssign`` takes leads made from now on, once it is on and the campaign active: the columns that changed."""
+    if not campaign.meta.get("autoAssign"):
+        begins = None
+    elif campaign.status == Campaign.Status.ACTIVE:
+        begins = campaign.assigns_from or clock.now()
+    else:
+        return []
+    if begins == campaign.assigns_from:
+        return []
+    campaign.assigns_from, campaign.assign_cursor = begins, None
+    return ["assigns_from", "assign_cursor"]
 
 
 def delete(campaign: Campaign, actor: audit.Actor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from campaigns import by_hand
+from campaigns.auto_assigning import assign_new_leads
 from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.rounds import run_batch
 from campaigns.delivery.work import Report, WorkSource
@@ -58,7 +59,7 @@ def run(now: datetime | None = None, *, seconds: float | None = None, until_idle
 
 
 def _round(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
-    """Reconcile, apply waiting events, enroll by triggers, then all that is due; ``at`` says what time it is."""
+    """Reconcile, apply waiting events, assign and enroll by triggers, then all that is due; ``at`` says the time."""
     total = Report()
     for sequence_id in _with_abandoned_work():
         total.add(reconcile(DueSteps(sequence_id), at()))
@@ -66,6 +67,7 @@ def _round(at: Callable[[], datetime], in_time: Callable[[], bool]) -> Report:
         total.add(reconcile(DueContacts(campaign_id), at()))
     total.add(by_hand.reconcile_left(at()))
     inbox.apply_waiting(at())
+    assign_new_leads(at(), in_time)
     total.enrolled += enroll_by_triggers(at(), in_time)
     total.add(_due_work(at, in_time))
     inbox.apply_waiting(at())
