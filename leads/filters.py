@@ -2,6 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
+from leads import next_contact
 from leads.identity import BadValue, clean_phone
 from leads.models import ImportJob, Lead, Suppression
 from retention_center.api.filters import ChoicesFilter, FromFilter, ToFilter, TruthFilter, WireFilterSet, WordsFilter
@@ -52,8 +53,10 @@ class LeadFilter(WireFilterSet):
         return queryset.filter(pk__in=inside.values("pk")) if ids else queryset
 
     def with_next(self, queryset: QuerySet, _name: str, is_planned: bool) -> QuerySet:
-        planned = Lead.objects.filter(step_executions__status__in=["SCHEDULED", "PENDING"]).values("pk")
-        return queryset.filter(pk__in=planned) if is_planned else queryset.exclude(pk__in=planned)
+        steps = Lead.objects.filter(step_executions__status__in=next_contact.OPEN).values("pk")
+        places = next_contact.open_places().order_by().values("lead")
+        planned = Q(pk__in=steps) | Q(pk__in=places)
+        return queryset.filter(planned) if is_planned else queryset.exclude(planned)
 
 
 class SuppressionFilter(WireFilterSet):

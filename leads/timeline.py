@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 from django.utils.module_loading import import_string
 
 from leads import next_contact
@@ -70,17 +70,37 @@ def of(lead: Lead, *, kind: str = "", before: datetime | None = None, limit: int
 
 
 def load(lead: Lead) -> None:
-    """What the page and the timeline both show of a lead: newest steps, enrollments, conversions; three queries."""
+    """What the page and the timeline both show of a lead: newest steps, enrollments, conversions; three queries.
+
+    Two for a lead of `with_bare_enrollments`, as a rule: then the enrollments are those of the steps.
+    """
     if hasattr(lead, "newest_steps"):
         return
     steps = _rows("step_executions").select_related("sequence", "step__script", "enrollment")
     prefetch_related_objects(
         [lead],
         Prefetch("step_executions", steps.order_by("-scheduled_at", "-id")[:NEWEST], to_attr="newest_steps"),
-        Prefetch("sequence_enrollments", _rows("sequence_enrollments").select_related("sequence")),
         Prefetch("conversions", _rows("conversions").select_related("campaign")),
     )
-    lead.open_steps = [step for step in lead.newest_steps if step.status in next_contact.OPEN]  # type: ignore[attr-defined]
+    steps = lead.newest_steps  # type: ignore[attr-defined]
+    lead.open_steps = [step for step in steps if step.status in next_contact.OPEN]  # type: ignore[attr-defined]
+    lead.enrollments = _enrollments(lead, steps)  # type: ignore[attr-defined]
+
+
+def with_bare_enrollments(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """The leads, each with whether it ever entered a sequence without getting a step there."""
+    bare = _rows("sequence_enrollments").filter(lead=OuterRef("pk"), executions=None)
+    return leads.annotate(has_bare_enrollments=Exists(bare))
+
+
+def _enrollments(lead: Any, steps: list[Any]) -> list[Any]:
+    """All enrollments, newest first. Where the loaded steps cannot be all that tell of them, they are asked for."""
+    if getattr(lead, "has_bare_enrollments", True) or len(steps) >= NEWEST:
+        return list(lead.sequence_enrollments.select_related("sequence"))
+    found = {step.enrollment_id: step.enrollment for step in steps}
+    for step in steps:
+        found[step.enrollment_id].sequence = step.sequence
+    return sorted(found.values(), key=lambda one: (one.enrolled_at, one.pk), reverse=True)
 
 
 def _rows(relation: str) -> Any:

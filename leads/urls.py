@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from leads.views import bulk, consent, importing, lists, record
+from leads.views import bulk, consent, importing, lists, reasons, record
 
 urlpatterns = [
     path("leads/", lists.LeadList.as_view(), name="leads"),
@@ -24,7 +24,8 @@ urlpatterns = [
     path("leads/import/<str:pk>/left-out/", importing.rejected_rows, name="import-rejected"),
     path("leads/<str:pk>/", record.lead, name="lead"),
     path("leads/<str:pk>/edit/", record.edit, name="lead-edit"),
-    path("leads/<str:pk>/checks/", record.checks, name="lead-checks"),
+    path("leads/<str:pk>/next/", reasons.upcoming, name="lead-next"),
+    path("leads/<str:pk>/checks/", reasons.checks, name="lead-checks"),
     path("leads/<str:pk>/stop/", record.stop, name="lead-stop"),
     path("leads/<str:pk>/allow/", record.allow, name="lead-allow"),
     path("leads/<str:pk>/delete/", record.delete, name="lead-delete"),

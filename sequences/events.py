@@ -79,7 +79,7 @@ def _told(step: SequenceStepExecution) -> tuple[str, str]:
 
 
 def _enrollments(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
-    rows = lead.sequence_enrollments.all()
+    rows = lead.enrollments  # type: ignore[attr-defined]
     events = [event for row in rows[: limit + 1] for event in enrollment_as_events(row)]
     return [event for event in events if before is None or event.at < before]
 

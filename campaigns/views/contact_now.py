@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from campaigns import by_hand
-from campaigns.explaining import in_sentence
 from campaigns.forms import ContactNowForm
 from campaigns.models import ContactAttempt, Script
 from campaigns.policy import Decision
@@ -20,7 +19,7 @@ from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Role
-from retention_center.pages.words import planned
+from retention_center.pages.words import planned, within_a_sentence
 
 VERBS = {
     Channel.EMAIL: "Send e-mail now",
@@ -102,7 +101,9 @@ def _words(decision: Decision, now: datetime) -> str:
     if decision.reason == Reason.NO_SCRIPT:
         return "No script for this channel"
     sentence = sentence_of(str(decision.reason))
-    return f"{sentence}; possible from {in_sentence(planned(decision.until, now))}" if decision.until else sentence
+    return (
+        f"{sentence}; possible from {within_a_sentence(planned(decision.until, now))}" if decision.until else sentence
+    )
 
 
 def _tell(request: HttpRequest, attempt: ContactAttempt) -> None:

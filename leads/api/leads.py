@@ -3,8 +3,10 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -20,6 +22,7 @@ from leads.api.serializers import (
     LeadSerializer,
     LeadStatsSerializer,
     LeadWriteSerializer,
+    MayContactSerializer,
     TimelineSerializer,
 )
 from leads.cleaning import Problem, Row, clean
@@ -30,11 +33,13 @@ from retention_center.api import problems
 from retention_center.api.filters import MOMENT, MomentField
 from retention_center.api.views import WireReadOnlyViewSet
 from retention_center.lib import clock
+from retention_center.lib.channels import Channel
 from retention_center.lib.wire import to_camel, to_snake
 from retention_center.models import Role
 
 SOURCE = "API"
 _BEFORE = OpenApiParameter("before", MOMENT, description="Only what is older than this time.")
+_CHANNEL = OpenApiParameter("channel", str, enum=Channel.values, required=True, description="On which channel.")
 _KIND = OpenApiParameter("kind", str, enum=[kind for kind in timeline.KINDS if kind], description="Only this kind.")
 
 
@@ -131,6 +136,24 @@ class LeadViewSet(WireReadOnlyViewSet):
         by_status = {str(status): 0 for status in Lead.Status} | leads.by_status()
         figures = {"total": sum(by_status.values()), "by_status": by_status, "by_source": leads.by_source()}
         return Response(LeadStatsSerializer(figures).data)
+
+    @extend_schema(responses=MayContactSerializer, parameters=[_CHANNEL])
+    @action(detail=True, methods=["get"], url_path="may-contact", filter_backends=[], pagination_class=None)
+    def may_contact(self, request: Request, **kwargs: Any) -> Response:
+        """May the lead be contacted on the channel now? Every rule for itself, asked as the processor asks them."""
+        lead, channel = self.get_object(), request.query_params.get("channel", "")
+        if channel not in Channel.values:
+            raise problems.Invalid("channel", f"Give a channel: {', '.join(Channel.values)}.", code="invalid_choice")
+        (answer,) = import_string(settings.MAY_CONTACT)(lead, clock.now(), [channel])
+        told = {
+            "channel": channel,
+            "may": answer.may,
+            "reason": answer.decision.reason,
+            "sentence": answer.why,
+            "until": answer.decision.until,
+            "rules": answer.checks,
+        }
+        return Response(MayContactSerializer(told).data)
 
     @extend_schema(responses=TimelineSerializer, parameters=[_BEFORE, _KIND])
     @action(detail=True, methods=["get"], filter_backends=[], pagination_class=None)

@@ -10,6 +10,7 @@ from leads.cleaning import TEXTS
 from leads.models import ImportJob, Lead, Suppression
 from retention_center.api.fields import ObjectField
 from retention_center.api.serializers import WireModelSerializer, WireSerializer
+from retention_center.lib import clock
 
 NEWEST_ATTEMPTS = 5
 
@@ -39,11 +40,38 @@ class LeadSerializer(WireModelSerializer):
 
 
 class NextSerializer(WireSerializer):
-    """``at`` is null while it waits for staff; ``reason`` is planned, in_flight, or the code of what holds it."""
+    """What the processor will do next for the lead if nothing changes.
+
+    ``reason``: planned, in_flight, or the code of the rule that set the time or will leave the contact out then.
+    ``at`` is null while it is in flight, or waits for staff or for something whose end nobody knows.
+    """
 
     channel = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField()
+
+
+class RuleSerializer(WireSerializer):
+    """One rule: OK; WAIT: it will pass by itself; or NO. ``reason`` is blank when nothing is against the contact."""
+
+    rule = serializers.CharField()
+    status = serializers.ChoiceField(["OK", "WAIT", "NO"])
+    words = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class MayContactSerializer(WireSerializer):
+    """Whether a contact on the channel would be made now. The first rule that is not OK gives ``reason``.
+
+    ``until`` is when it may be made again, null when it may now or nobody knows.
+    """
+
+    channel = serializers.CharField()
+    may = serializers.BooleanField()
+    reason = serializers.CharField(allow_null=True)
+    sentence = serializers.CharField(allow_blank=True)
+    until = serializers.DateTimeField(allow_null=True)
+    rules = RuleSerializer(many=True)
 
 
 class LeadCountsSerializer(WireSerializer):
@@ -90,7 +118,7 @@ class LeadDetailSerializer(LeadSerializer):
 
     @extend_schema_field(NextSerializer(allow_null=True))
     def get_next(self, lead: Lead) -> Any:
-        planned = next_contact.of(lead)
+        planned = next_contact.outlook(lead, clock.now()).next
         return NextSerializer(planned).data if planned else None
 
 

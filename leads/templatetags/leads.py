@@ -1,5 +1,8 @@
 """What lead pages need in templates."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django import template
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -7,14 +10,44 @@ from django.utils.module_loading import import_string
 from leads import next_contact as next_contacts
 from leads.models import Lead
 from leads.next_contact import Next
+from retention_center.lib.channels import Channel
 
 register = template.Library()
+_NOTHING = {
+    Lead.Status.DO_NOT_CONTACT: "This lead is not to be contacted.",
+    Lead.Status.CONVERTED: "This lead has converted.",
+}
 
 
 @register.filter
 def next_contact(lead: Lead) -> Next | None:
     """When the lead is contacted next; none when nothing is planned."""
     return next_contacts.of(lead)
+
+
+@register.filter
+def channel_word(channel: str) -> str:
+    return Channel(channel).label
+
+
+@register.filter
+def their_time(at: datetime, zone: ZoneInfo) -> str:
+    """ "Tue 08:00 in Sydney"."""
+    return f"{at.astimezone(zone):%a %H:%M} in {zone.key.rsplit('/', 1)[-1].replace('_', ' ')}"
+
+
+@register.filter
+def inside(words: str) -> str:
+    """A sentence as it stands behind a colon; what begins with a name or an abbreviation keeps its capital."""
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
+@register.filter
+def nothing_planned(lead: Lead) -> str:
+    """Why nothing is planned for the lead."""
+    if lead.deleted_at:
+        return "The lead is deleted."
+    return _NOTHING.get(lead.status, "This lead is in no running sequence or campaign. Enroll it to plan a contact.")
 
 
 @register.filter

@@ -1,19 +1,12 @@
 """The lists: leads, suppressions, imports."""
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, QuerySet
 
 from leads import next_contact
 from leads.filters import ImportFilter, LeadFilter, SuppressionFilter
 from leads.models import ImportJob, Lead, Suppression
 from retention_center.pages.columns import BulkAction, Column, Preset
 from retention_center.pages.lists import ListPage
-
-
-def _next_at() -> Subquery:
-    """The time of the lead's soonest open step, for sorting; looked up by the index of the lead's steps."""
-    steps = Lead.objects.filter(pk=OuterRef("pk"), step_executions__status__in=next_contact.OPEN)
-    soonest = steps.order_by("step_executions__due_at").values("step_executions__due_at")
-    return Subquery(soonest[:1])
 
 
 def _next_in_words(lead: Lead) -> str:
@@ -35,7 +28,7 @@ class LeadList(ListPage):
         Column("next", "Next contact and why", sort=F("next_at").asc(nulls_first=True), value=_next_in_words,
                place="reason"),
         Column("sequence", "Sequence", value=lambda lead: ", ".join(s.sequence.name for s in lead.open_steps)),
-        Column("last", "Last contact", value=lambda lead: next((a.started_at for a in lead.last_attempts), None)),
+        Column("last", "Last contact", value=lambda lead: lead.last_at),
         Column("source", "Source", sort="source"),
         Column("email", "E-mail", sort="email", is_extra=True),
         Column("phone", "Phone", sort="phone", is_extra=True),
@@ -58,7 +51,7 @@ class LeadList(ListPage):
     ]
 
     def rows(self) -> QuerySet[Lead]:
-        return next_contact.with_next(Lead.objects.present().annotate(next_at=_next_at()))
+        return next_contact.with_next(Lead.objects.present().annotate(next_at=next_contact.soonest_at()))
 
 
 class SuppressionList(ListPage):

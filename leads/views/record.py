@@ -1,8 +1,7 @@
 """One lead: what comes next and why, the story, consent, and the few things staff do to it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,29 +9,31 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 
-from leads import consent, intake, next_contact, removing, suppression, timeline
+from leads import consent, intake, next_contact, removing, timeline
+from leads.cleaning import OURS_IN_META
 from leads.forms import LeadForm
-from leads.models import Lead, Suppression
+from leads.models import Lead
 from leads.views.live import live
+from leads.views.reasons import WAYS, zone_of
 from retention_center import audit
 from retention_center.api.filters import MomentField
 from retention_center.auth.roles import needs
 from retention_center.lib import clock
-from retention_center.lib.channels import Channel
 from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
 from retention_center.pages import errors
 from retention_center.pages.forms import answer_form
 from retention_center.pages.words import plural
 
+LATELY = timedelta(days=14)
+
 
 @needs(Role.VIEWER)
 def lead(request: HttpRequest, pk: str) -> HttpResponse:
     """The lead's page; a deleted lead is shown with the way to bring it back."""
-    found = get_object_or_404(Lead, pk=pk)
+    found = get_object_or_404(timeline.with_bare_enrollments(Lead.objects.all()), pk=pk)
     if found.erased_at:
         raise Http404("This lead was erased; nothing is left to show.")
     now = clock.now()
@@ -48,35 +49,19 @@ def lead(request: HttpRequest, pk: str) -> HttpResponse:
         "lead": found,
         "zone": _zone_words(found, now),
         "planned": planned,
-        "their_time": _their_time(found, planned.at) if planned and planned.at else "",
+        "their_zone": zone_of(found),
+        "lately": _lately(story, now),
         "story": story,
         "days": _days(story.past, now),
-        "why": planned.why[:1].lower() + planned.why[1:] if planned else "",
         "kinds": _kinds(story, kind),
         "kind": kind,
-        "consent": _consent(found),
+        "ways": _ways(found),
         "facts": _facts(found),
         "meta": [(name, value) for name, value in found.meta.items() if name != "optOut"],
         "open_steps": len(found.open_steps),  # type: ignore[attr-defined]
         "confirmed": _confirmed(found),
     }
     return live(request, "leads/lead.html", "story", context)
-
-
-@needs(Role.VIEWER)
-def checks(request: HttpRequest, pk: str) -> HttpResponse:
-    """The row of rules below the next contact, or for any channel now; a piece, or a small page of its own."""
-    found = get_object_or_404(Lead.objects.present(), pk=pk)
-    now = clock.now()
-    planned = next_contact.of(found)
-    channel = request.GET.get("channel", "")
-    if channel in Channel.values:
-        at = now
-    else:
-        channel, at = (planned.channel, planned.at or now) if planned else (Channel.EMAIL.value, now)
-    rules = import_string(settings.CONTACT_CHECKS)(found, channel, max(at, now), now)
-    context = {"lead": found, "rules": rules, "channel": channel, "channels": Channel.choices, "at": at}
-    return live(request, "leads/checks.html", "row", context)
 
 
 @needs(Role.OPERATOR)
@@ -171,14 +156,9 @@ def erase(request: HttpRequest, pk: str) -> HttpResponse:
 # What the page says ----------------------------------------------------------------------------------------------
 
 
-def _zone(lead: Lead) -> ZoneInfo | None:
-    name = lead.time_zone or next(iter(lead.phone_zones), "")
-    return ZoneInfo(name) if name else None
-
-
 def _zone_words(lead: Lead, now: datetime) -> str:
     """ "18:14 in Sydney, 9 h ahead of you"; nothing when nobody knows where they are."""
-    zone = _zone(lead)
+    zone = zone_of(lead)
     if zone is None:
         return ""
     theirs, ours = now.astimezone(zone), timezone.localtime(now)
@@ -188,9 +168,10 @@ def _zone_words(lead: Lead, now: datetime) -> str:
     return f"{theirs:%H:%M} in {place}{difference}"
 
 
-def _their_time(lead: Lead, at: datetime) -> str:
-    zone = _zone(lead)
-    return f"{at.astimezone(zone):%a %H:%M} in {zone.key.rsplit('/', 1)[-1].replace('_', ' ')}" if zone else ""
+def _lately(story: timeline.Story, now: datetime) -> list[timeline.Event]:
+    """What was not sent in the last two weeks, the newest first: two at most."""
+    since = now - LATELY
+    return [event for event in story.past if event.kind == timeline.NOT_SENT and event.at > since][:2]
 
 
 def _days(events: list[timeline.Event], now: datetime) -> list[tuple[str, list[timeline.Event]]]:
@@ -213,27 +194,21 @@ def _kinds(story: timeline.Story, current: str) -> list[dict[str, Any]]:
     ]
 
 
-def _consent(lead: Lead) -> list[dict[str, Any]]:
-    """Each way to reach the lead, and whether it may be used, with who said no and when."""
-    rows = Suppression.objects.standing().filter(
-        address_digest__in=[suppression.digest(address) for address in suppression.addresses_of(lead)]
-    )
-    standing = {(row.address_digest, row.channel): row for row in rows}
-    ways = [(Channel.EMAIL, lead.email), (Channel.SMS, lead.phone), (Channel.CALL, lead.phone)]
-    return [_way(lead, channel, address, standing) for channel, address in ways]
-
-
-def _way(lead: Lead, channel: Channel, address: str | None, standing: dict[Any, Suppression]) -> dict[str, Any]:
-    way: dict[str, Any] = {"channel": channel, "address": address, "status": "OK", "word": "Yes", "second": ""}
-    if not address:
-        return way | {"status": "SKIP", "word": "No address"}
-    own = suppression.digest(address)
-    bar = standing.get((own, channel.value)) or standing.get((own, Suppression.Scope.ALL.value))
-    if bar:
-        return way | {"status": "NO", "word": "No", "second": f"by {bar.source}", "at": bar.created_at}
-    if lead.status == Lead.Status.DO_NOT_CONTACT:
-        return way | {"status": "NO", "word": "No", "second": "marked do not contact"}
-    return way
+def _ways(lead: Lead) -> list[dict[str, Any]]:
+    """Each way to reach the lead, and what the person said about it; the rules come with the part itself."""
+    opted_out = lead.meta.get(OURS_IN_META, {})
+    ways = []
+    for channel in WAYS:
+        address = lead.address_for(channel)
+        way = {"channel": channel, "address": address, "status": "", "word": "", "second": ""}
+        said = opted_out.get(channel.lower()) or opted_out.get("all")
+        if not address:
+            way |= {"status": "SKIP", "word": "No address"}
+        elif said or lead.status == Lead.Status.DO_NOT_CONTACT:
+            source = said.get("source") if said else ""
+            way |= {"status": "NO", "word": "No", "second": f"Opted out: {source}" if source else "Do not contact"}
+        ways.append(way)
+    return ways
 
 
 def _facts(lead: Lead) -> list[tuple[Any, ...]]:

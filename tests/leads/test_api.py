@@ -1,16 +1,21 @@
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from campaigns.models import ContactPolicy
 from leads import consent, removing
 from leads.models import ImportJob, Lead, Suppression
 from retention_center import jobs
 from retention_center.audit import SYSTEM
+from retention_center.lib import clock
 from tests.builders import (
     make_attempt,
     make_campaign_lead,
     make_conversion,
     make_enrollment,
     make_execution,
+    make_integration,
     make_lead,
     make_leads,
 )
@@ -65,7 +70,9 @@ def test_the_list_filters_searches_and_sorts(api):
 
 
 def test_a_lead_carries_counts_attempts_and_what_comes_next(api, now):
-    execution = make_execution(make_enrollment(), scheduled_at=now)
+    soon = clock.now() + timedelta(days=3)
+    make_integration("sandbox")
+    execution = make_execution(make_enrollment(), scheduled_at=soon.replace(hour=12))
     lead = execution.lead
     make_attempt(lead)
     make_conversion(lead)
@@ -198,3 +205,21 @@ def test_a_file_that_is_no_list_is_refused_in_one_sentence(api, content, says):
     assert answer.status_code == 400
     assert says in answer.json()["detail"]
     assert ImportJob.objects.count() == 0
+
+
+def test_whether_a_lead_may_be_contacted_now_is_told_rule_by_rule(api, now):
+    make_integration("sandbox")
+    lead = make_lead(phone=None)
+    ContactPolicy.objects.create(contact_hours_start="00:00", contact_hours_end="24:00")
+    ask = f"/api/leads/{lead.pk}/may-contact"
+    yes = api("viewer").get(f"{ask}?channel=EMAIL").json()
+    assert (yes["may"], yes["reason"], yes["until"], yes["sentence"]) == (True, None, None, "")
+    assert {rule["status"] for rule in yes["rules"]} == {"OK"}
+    assert {"Daily cap", "Contact hours", "Opt-outs", "Provider", "Late rule"} <= {
+        rule["rule"] for rule in yes["rules"]
+    }
+
+    no = api("viewer").get(f"{ask}?channel=SMS").json()
+    assert (no["may"], no["reason"]) == (False, "no_address")
+    assert next(rule["reason"] for rule in no["rules"] if rule["status"] != "OK") == "no_address"
+    assert api("viewer").get(f"{ask}?channel=PIGEON").json()["errors"][0]["field"] == "channel"
