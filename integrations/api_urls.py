@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import path, re_path
 
 from integrations.api import IntegrationsView, IntegrationTestView, IntegrationView
+from integrations.twilio_webhooks import twilio_inbound, twilio_status
 from integrations.webhooks import keitaro_postback
 
 urlpatterns: list[Any] = [
@@ -13,4 +14,6 @@ urlpatterns: list[Any] = [
     path("integrations/<str:provider>/test", IntegrationTestView.as_view(), name="api-integration-test"),
     # With or without a slash: a redirect would turn a POST into a GET
     re_path(r"^webhooks/keitaro/?$", keitaro_postback, name="webhook-keitaro"),
+    re_path(r"^webhooks/twilio/status/?$", twilio_status, name="webhook-twilio-status"),
+    re_path(r"^webhooks/twilio/inbound/?$", twilio_inbound, name="webhook-twilio-inbound"),
 ]

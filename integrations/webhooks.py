@@ -55,32 +55,47 @@ def _has_secret(row: IntegrationConfig, candidate: object) -> bool:
     return isinstance(candidate, str) and keitaro.is_secret(row.config, candidate.strip())
 
 
-def _stranger(request: HttpRequest) -> HttpResponse:
-    """401; 429 for who keeps guessing. Only those without the secret are ever slowed down."""
+def stranger(request: HttpRequest, status: int, why: str) -> HttpResponse:
+    """401 or 403; 429 for who keeps guessing. Only those without the secret are ever slowed down."""
     most, seconds = throttles.rate_of("anonymous")
     if wait := throttles.take(f"webhook {address_of(request)}", most, seconds):
         refusal = problems.response(429, "Too many calls without the secret.", code="throttled")
         refusal["Retry-After"] = str(max(int(wait), 1))
         return refusal
-    refusal = problems.response(401, "The secret is missing or wrong.", code="not_authenticated")
-    refusal["WWW-Authenticate"] = "Secret"
+    refusal = problems.response(status, why, code="not_authenticated")
+    if status == 401:
+        refusal["WWW-Authenticate"] = "Secret"
     return refusal
 
 
-def _take_in(parameters: dict[str, Any], facts: dict[str, Any]) -> None:
+def take_in(
+    provider: str,
+    kind: str,
+    key: str,
+    *,
+    facts: dict[str, Any],
+    payload: dict[str, Any],
+    attempt_id: str = "",
+    provider_ref: str,
+) -> None:
+    """Store a verified event once, and act on it unless a copy is settled; what fails waits for the next round."""
     now = clock.now()
     event, _is_new = inbox.receive(
-        keitaro.PROVIDER,
-        "conversion",
-        keitaro.event_key(parameters),
-        facts=facts,
-        payload=parameters,
-        provider_ref=facts["sub_id"] or facts["click_id"],
-        now=now,
+        provider, kind, key, facts=facts, payload=payload, attempt_id=attempt_id, provider_ref=provider_ref, now=now
     )
     if event.status != InboundEvent.Status.WAITING:
-        return  # a copy of one that is settled
+        return
     try:
         inbox.apply(event, now)
-    except DatabaseError:  # it is stored: the next round takes it up
+    except DatabaseError:
         log.exception("inbound_event_left_waiting", inbound_event=event.pk)
+
+
+def _stranger(request: HttpRequest) -> HttpResponse:
+    return stranger(request, 401, "The secret is missing or wrong.")
+
+
+def _take_in(parameters: dict[str, Any], facts: dict[str, Any]) -> None:
+    reference = facts["sub_id"] or facts["click_id"]
+    key = keitaro.event_key(parameters)
+    take_in(keitaro.PROVIDER, "conversion", key, facts=facts, payload=parameters, provider_ref=reference)

@@ -71,6 +71,29 @@ def opt_out(
         return went_off([lead.pk], reason, now) if everywhere else 0
 
 
+def stop(lead: Lead | None, address: str, *, channel: str, source: str, now: datetime, actor: Actor) -> int:
+    """The person behind an address said no, whether we know them or not: how many planned contacts that stopped."""
+    because: dict[str, Any] = {"reason": OPTED_OUT, "source": source, "now": now, "actor": actor}
+    with transaction.atomic():
+        stopped = opt_out(lead, channel=channel, **because) if lead else 0
+        if address and (lead is None or lead.address_for(channel) != address):
+            barred = ALL if settings.OPT_OUT_SCOPE == "all" else channel
+            suppression.suppress(address, channel=barred, lead=lead, **because)
+        return stopped
+
+
+def start_again(lead: Lead | None, address: str, *, channel: str, source: str, now: datetime, actor: Actor) -> None:
+    """They took it back: what their own no had set is lifted, and nothing else."""
+    with transaction.atomic():
+        if lead:
+            opt_back_in(lead, channel=channel, source=source, now=now, actor=actor)
+        nobodys = Suppression.objects.standing().filter(
+            address_digest=suppression.digest(address), source=source, lead=None
+        )
+        for each in nobodys:
+            suppression.lift(each, now=now, actor=actor)
+
+
 def _note_opt_out(lead: Lead, channel: str, source: str, now: datetime) -> bool:
     """Write ``meta.optOut[channel]``, unless it stands there already, or the lead was erased and keeps no words."""
     noted = lead.meta.get(OURS_IN_META, {})

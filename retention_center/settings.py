@@ -180,6 +180,8 @@ INBOUND_HANDLERS = {  # kind of event: who acts on it, in this order, in one tra
         "sequences.inbound.settle_delivery",
     ],
     "reply": ["campaigns.inbound.record_reply", "sequences.inbound.stop_on_reply"],
+    "message": ["campaigns.messages.take_in", "sequences.inbound.stop_on_message"],
+    "opt_out": ["campaigns.messages.record_opt_out"],
     "conversion": ["conversions.inbound.record_postback"],
 }
 LEAD_WENT_OFF = [  # called inside the transaction that makes a lead not contactable

@@ -40,3 +40,9 @@ def stop_on_reply(event: InboundEvent, now: datetime) -> None:
         executions__contact_attempt=locked_attempt(event), sequence__stop_on_reply=True
     )
     end_runs(list(runs.distinct()), SequenceEnrollment.Status.CANCELLED, Reason.REPLIED, now)
+
+
+def stop_on_message(event: InboundEvent, now: datetime) -> None:
+    """A message that `campaigns.messages` took for a reply."""
+    if event.attempt_id and not event.facts["keyword"]:
+        stop_on_reply(event, now)

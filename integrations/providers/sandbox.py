@@ -7,7 +7,8 @@ person. A failed message is neither delivered nor answered; the answered are amo
 """
 
 import hashlib
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from integrations.providers.base import Message, Provider, Receipt, Report
 from retention_center.lib.channels import Channel
@@ -21,6 +22,12 @@ class Sandbox(Provider):
     is_searchable = True
     default_rate: ClassVar[float | None] = None
     parallel = 0
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.failed, self.delivered, self.replied = (
+            float(config.get(name) or 0) for name in ("failed", "delivered", "replied")
+        )
 
     def send(self, message: Message) -> Receipt:
         """Always takes the message; the reports come with the receipt."""
@@ -39,17 +46,14 @@ class Sandbox(Provider):
 
     def _reports(self, lot: float) -> tuple[Report, ...]:
         facts = {"result": {"sandbox": True}}
-        if lot < self._share("failed"):
+        if lot < self.failed:
             return (Report("delivery", facts | {"status": "FAILED", "reason": "not_delivered"}),)
         reports = []
-        if lot >= 1 - self._share("delivered"):
+        if lot >= 1 - self.delivered:
             reports.append(Report("delivery", facts | {"status": "DELIVERED"}))
-        if lot >= 1 - self._share("replied"):
+        if lot >= 1 - self.replied:
             reports.append(Report("reply", {"text": REPLY, "automatic": False}))
         return tuple(reports)
-
-    def _share(self, name: str) -> float:
-        return float(self.config.get(name) or 0)
 
 
 def draw(key: str) -> float:

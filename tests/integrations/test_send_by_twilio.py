@@ -73,7 +73,7 @@ def test_a_messaging_service_takes_the_place_of_a_number(outside: stub.Twilio) -
     assert "From" not in posted
 
 
-EFFECTS = {
+EFFECTS: dict[str, dict[str, Any]] = {
     "retry": {"retry_after": 60.0},
     "retry_later": {},
     "permanent_number": {"permanent": True, "reason": "invalid_address"},
@@ -93,7 +93,7 @@ def test_every_documented_code_says_what_to_do(
 ) -> None:
     outside.fail, outside.as_problem = (400, int(code)), as_problem
     refusal = refused(twilio)
-    said = {"permanent": False, "account_wide": False, "retry_after": None, "reason": "refused"}
+    said: dict[str, Any] = {"permanent": False, "account_wide": False, "retry_after": None, "reason": "refused"}
     assert {name: getattr(refusal, name) for name in said} == said | EFFECTS[CODES[code][0]]
     assert refusal.reason in list(Reason)
     assert "+1415" not in str(refusal)

@@ -120,6 +120,7 @@ def twilio_server() -> Iterator[Twilio]:
     twilio = Twilio()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(twilio))
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # whom it drops, or who gives up, is no news
     twilio.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
