@@ -32,6 +32,11 @@ class CampaignForm(NarrowingForm):
     """A campaign's columns, and those names of its ``meta`` that narrow the contact policy; the rest of meta stays."""
 
     channels = forms.MultipleChoiceField(choices=Channel.choices, widget=forms.CheckboxSelectMultiple, required=False)
+    auto_assign = forms.BooleanField(
+        label="Take new leads by itself",
+        required=False,
+        help_text="While it is active: every lead made from then on, by whatever way it comes.",
+    )
 
     class Meta:
         model = Campaign
@@ -41,13 +46,18 @@ class CampaignForm(NarrowingForm):
         help_texts = {"start_date": "In your time zone.", "end_date": "An active campaign completes by itself then."}
 
     def __init__(self, *args: Any, instance: Campaign | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, instance=instance, rules=instance.meta if instance else {}, **kwargs)
+        meta = instance.meta if instance else {}
+        kwargs["initial"] = {"auto_assign": bool(meta.get("autoAssign"))} | (kwargs.get("initial") or {})
+        super().__init__(*args, instance=instance, rules=meta, **kwargs)
 
     @property
     def values(self) -> dict[str, Any]:
         """What the verbs take: column and value."""
         own = {name: self.cleaned_data[name] for name in self._meta.fields or ()}
-        return own | {"meta": self.applied_to(self.instance.meta)}
+        meta = self.applied_to(self.instance.meta)
+        if self.cleaned_data["auto_assign"] != bool(meta.get("autoAssign")):
+            meta = meta | {"autoAssign": self.cleaned_data["auto_assign"]}
+        return own | {"meta": meta}
 
 
 def provider_choices() -> list[tuple[str, str]]:
