@@ -1,8 +1,7 @@
 """The builder: a sequence's steps, their figures, a preview, the draft that is kept, and publishing."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -13,30 +12,26 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from campaigns.models import Script
 from retention_center import audit
 from retention_center.auth.roles import needs
-from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Role, User
 from retention_center.pages.partials import is_partial, pick_template
 from retention_center.pages.words import plural
 from sequences import condition_form, drafting, stats, trigger_config
 from sequences.api.serializers import LONGEST_DELAY
-from sequences.building import RULES, UNITS, Draft
+from sequences.building import RULES, UNITS
 from sequences.changing import CannotChange
 from sequences.checking import draft_checks
-from sequences.drafting import DraftedMeanwhile, KeptDraft
-from sequences.impact import Impact, impact_of
-from sequences.models import RetentionSequence, SequenceStep, SequenceVersion
+from sequences.drafting import DraftedMeanwhile
+from sequences.models import RetentionSequence
 from sequences.publishing import MovedOn
-from sequences.specs import InvalidSteps, StepSpec, as_steps
-from sequences.step_changes import changes_between
+from sequences.specs import InvalidSteps
 from sequences.views import previews, record
+from sequences.views.draft_form import MODE, DraftForm
 from sequences.views.rows import ShownRow, shown_rows
 
 TEMPLATE = "sequences/steps.html"
-MODE = SequenceVersion.Mode
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,68 +52,8 @@ def told_published(sequence: RetentionSequence, mode: str, people: int) -> str:
     return f"Version {sequence.version} of {sequence} is live.{told}"
 
 
-class Builder:
-    """One request to the builder. The form holds the whole draft; it is kept when staff save or publish it."""
-
-    def __init__(self, request: HttpRequest, sequence: RetentionSequence) -> None:
-        self.request = request
-        self.sequence = sequence
-        self.now = clock.now()
-        self.notices: list[tuple[str, str]] = []  # (tone, sentence)
-        self.asks_to_discard = False
-        self.focus = ""  # the uid of the step whose control takes the focus when the page comes back
-        self.live: list[SequenceStep] = list(sequence.live_steps().select_related("script"))
-        self.kept = drafting.kept(sequence)
-        self.draft = Draft.posted(request.POST) if request.method == "POST" else self._begun()
-        self.mode = request.POST.get("mode", MODE.MOVE) if request.POST.get("mode") in MODE.values else str(MODE.MOVE)
-        self.shown = request.POST.get("shown", "")[:9]
-        if request.method != "POST" and self.draft.rows:
-            asked = request.GET.get("step", "")
-            self.shown = next((row.uid for row in self.draft.rows if row.key == asked), "")
-
-    def _begun(self) -> Draft:
-        """What the page opens with: the draft somebody kept, or the live steps."""
-        if self.kept is None:
-            return Draft.of_steps(self.live)
-        if self.kept.began_from != self.sequence.version:
-            self.notices.append(("hold", self._told_overtaken(self.kept)))
-        return Draft.of_kept(self.kept.specs, self.live)
-
-    @cached_property
-    def scripts(self) -> dict[str, Script]:
-        """All that may be chosen where something is, and those that live steps use, archived ones too."""
-        if self.request.method != "POST" and not self.shown and self.kept is None:
-            return {step.script.pk: step.script for step in self.live if step.script}
-        usable = Script.objects.filter(archived_at=None).order_by("type", "name").defer("vapi_config")
-        found = {script.pk: script for script in usable}
-        return found | {step.script.pk: step.script for step in self.live if step.script}
-
-    @cached_property
-    def is_changed(self) -> bool:
-        return self.draft.fingerprint != Draft.of_steps(self.live).fingerprint
-
-    @cached_property
-    def is_unsaved(self) -> bool:
-        """Whether something in the form is kept nowhere."""
-        if self.kept is None:
-            return self.is_changed
-        return self.draft.fingerprint != Draft.of_kept(self.kept.specs, self.live).fingerprint
-
-    @cached_property
-    def changes(self) -> list[str]:
-        """What the form changes about the live steps, in words."""
-        return self._changes_of(self.draft.specs())
-
-    def _changes_of(self, specs: Sequence[StepSpec]) -> list[str]:
-        steps = as_steps(self.sequence, specs, self.sequence.version + 1)
-        return changes_between(self.live, steps, self.scripts)
-
-    @cached_property
-    def impact(self) -> Impact | None:
-        """What publishing would do; nothing while the draft is unchanged or cannot be published."""
-        if not self.is_changed or any(row.errors for row in self.draft.rows):
-            return None
-        return impact_of(self.sequence, self.draft.specs(), self.scripts) if self.draft.check(self.scripts) else None
+class Builder(DraftForm):
+    """One request to the builder: what its buttons do, and what it shows."""
 
     # Answering -------------------------------------------------------------------------------------------------------
 
@@ -143,10 +78,12 @@ class Builder:
         if button.startswith("discard"):
             return self._discard() if button == "discard-now" else self._ask_to_discard()
         if self.request.POST.get("version") != str(self.sequence.version):
-            told = f"{self._told_live_meanwhile()} Look at them once more before you {button}."
+            told = f"{self.told_live_meanwhile()} Look at them once more before you {button}."
             return self._again(409, "hold", told)
         if self.seen_draft != self.sequence.drafted_at:
-            return self._again(409, "hold", f"{self._told_draft_meanwhile()} Yours are still here, not saved.")
+            return self._again(
+                409, "hold", f"{self.told_draft_meanwhile()} Yours is still here: {button} it once more."
+            )
         if not self.draft.check(self.scripts):
             done = {"publish": "published", "save": "saved"}[button]
             return self._again(422, "bad", f"Not {done}: correct what is marked below.")
@@ -205,26 +142,6 @@ class Builder:
         except (CannotChange, MovedOn, DraftedMeanwhile) as refusal:
             return self._again(409, "bad", str(refusal))
         return None
-
-    @property
-    def seen_draft(self) -> datetime | None:
-        """When the draft was kept that this form began from."""
-        return drafting.moment(self.request.POST.get("drafted", "")[:40])
-
-    def _told_live_meanwhile(self) -> str:
-        return f"Version {self.sequence.version} was published meanwhile. Your steps are still here, compared with it."
-
-    def _told_draft_meanwhile(self) -> str:
-        if self.kept is None:
-            return "The draft was published or discarded meanwhile."
-        theirs = " ".join(self._changes_of(self.kept.specs)) or "The steps as they are live."
-        return f"{self.kept.kept_by} saved another draft meanwhile: {theirs}"
-
-    def _told_overtaken(self, kept: KeptDraft) -> str:
-        return (
-            f"Version {self.sequence.version} was published after {kept.kept_by} saved this draft of version"
-            f" {kept.began_from + 1}. It is compared with version {self.sequence.version} below."
-        )
 
     def _redirect(self) -> HttpResponse:
         href = self.sequence.get_absolute_url()

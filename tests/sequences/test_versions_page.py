@@ -123,7 +123,7 @@ def test_somebody_elses_draft_is_told_before_it_is_replaced(as_operator, sequenc
     page.press("save")
 
     assert page.answer.status_code == 409
-    assert "Retention Center saved another draft meanwhile: “Third” is removed." in page.html
+    assert "Retention Center saved another draft meanwhile, which yours would replace: “Third” is removed." in page.html
     assert "switched off" in page.html  # what was done here is still here
     page.press("save")
     assert page.answer.status_code == 302
@@ -164,3 +164,11 @@ def test_a_draft_with_mistakes_is_not_saved_and_nothing_is_lost(as_operator, seq
     assert page.answer.status_code == 422
     assert "Not saved: correct what is marked below." in page.html
     assert 'value="soon"' in page.html
+
+
+def test_an_enrollment_says_that_it_follows_an_older_version(as_viewer, sequence):
+    pinned, current = sequence.enrollments.filter(version=1).first(), sequence.enrollments.get(version=2)
+
+    html = text_of(as_viewer.get(pinned.get_absolute_url()))
+    assert f'Follows <a class="door" href="/sequences/{sequence.pk}/versions/1/">version 1</a>' in html
+    assert "Follows" not in text_of(as_viewer.get(current.get_absolute_url()))
