@@ -24,7 +24,7 @@ class Narrower:
 
     @property
     def told(self) -> str:
-        return "; ".join(f"{what.lower()}: {how}" for what, how in wording.narrowing(self.rules))
+        return ". ".join(f"{what}: {how}" for what, how in wording.narrowing(self.rules))
 
 
 def everybody() -> list[Narrower]:

@@ -304,6 +304,57 @@ def test_admins_change_the_policy_and_others_read_it(as_admin, as_operator):
     assert as_operator.get("/policy/edit/").status_code == 403
 
 
+POLICY_FORM = {
+    "contact_hours_start": "08:00",
+    "contact_hours_end": "21:00",
+    "contact_days": ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"],
+    "max_contacts_per_day": "3",
+    "gap_minutes": "0",
+    "late_after_hours": "24",
+    "holiday_lines": "",
+}
+
+
+def test_a_channel_gets_narrower_rules_of_its_own(as_admin, as_viewer):
+    sms = {"SMS_contact_hours_start": "10:00", "SMS_contact_days": ["MON"], "SMS_gap_minutes": "90"}
+    assert as_admin.post("/policy/edit/", POLICY_FORM | sms).status_code == 302
+    kept = {"SMS": {"contactHoursStart": "10:00", "contactDays": ["MON"], "delayBetweenChannels": 5_400_000}}
+    assert ContactPolicy.load().per_channel == kept
+    page = as_viewer.get("/policy/").content.decode()
+    assert "10:00 to 24:00; Monday; 90 min after any contact" in page
+    assert page.count("as above") == 3
+    answer = as_admin.post("/policy/edit/", POLICY_FORM | {"CALL_contact_hours_end": "5pm", "CALL_gap_minutes": "-1"})
+    assert answer.status_code == 422
+    assert "Write a time as HH:MM" in answer.content.decode()
+    assert "Give a whole number of minutes" in answer.content.decode()
+    assert ContactPolicy.load().per_channel == kept
+
+
+def test_the_policy_tells_who_narrows_it(as_viewer):
+    make_campaign(name="Spring", status="ACTIVE", meta={"contactDays": ["MON"], "perChannel": {"SMS": {}}})
+    make_campaign(name="Paused one", status="PAUSED", meta={"contactDays": ["MON"]})
+    make_campaign(name="Plain", status="ACTIVE")
+    narrow = make_sequence(1, name="Gentle")
+    narrow.contact_rules = {"perChannel": {"SMS": {"maxContactsPerDay": 1}}}
+    narrow.save()
+    page = as_viewer.get("/policy/").content.decode()
+    assert "Contact days: Monday" in page
+    assert "SMS only: at most 1 a day" in page
+    assert "Paused one" not in page
+    assert "Plain" not in page
+
+
+def test_a_campaigns_rules_of_a_channel_are_kept_in_its_meta_and_what_nobody_touched_stays_exact(as_operator):
+    meta = {"delayBetweenChannels": 90_500, "custom": 1, "perChannel": {"SMS": {"delayBetweenChannels": 30_000}}}
+    campaign = make_campaign(name="Spring", meta=meta)
+    form = {"name": "Spring", "gap_minutes": "2", "SMS_gap_minutes": "1", "EMAIL_max_contacts_per_day": "2"}
+    assert as_operator.post(f"/campaigns/{campaign.pk}/edit/", form).status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.meta == meta | {
+        "perChannel": {"SMS": {"delayBetweenChannels": 30_000}, "EMAIL": {"maxContactsPerDay": 2}}
+    }
+
+
 def test_stopping_asks_once_acts_and_comes_back(as_operator, as_viewer):
     asked = as_operator.post("/sending/pause/", {"next": "/campaigns/"})
     assert "Stop all sending?" in asked.content.decode()
