@@ -112,6 +112,7 @@ def _detail(request: HttpRequest, known: Known, row: IntegrationConfig | None) -
             {"label": known.label, "href": ""},
         ],
     }
+    page["callbacks"] = connection.callbacks(known)
     if known.name == keitaro.PROVIDER:
         page["postback_url"] = connection.postback_url(row)
     return page

@@ -156,6 +156,7 @@ SCHEDULES = {  # name: dotted path, cron
     "housekeeping": ("retention_center.tasks.keep_house", "17 3 * * *"),
     "forgetting": ("leads.tasks.forget", "27 3 * * *"),
     "campaigns": ("campaigns.tasks.complete_ended_campaigns", "*/5 * * * *"),
+    "asking": ("campaigns.tasks.ask_providers", "*/10 * * * *"),
 }
 JOBS = {  # kind: the function that does the job
     "import_leads": "leads.importing.run.run_job",

@@ -84,6 +84,7 @@ class Provider:
     name: ClassVar[str]
     channels: ClassVar[tuple[str, ...]]
     is_searchable: ClassVar[bool] = False
+    can_be_asked: ClassVar[bool] = False  # what became of a message, by our reference: `look`
     default_rate: ClassVar[float | None] = None  # calls per second; None is unlimited
     parallel: ClassVar[int] = 1  # how many calls at once; 0: answers at once, in this process
 
@@ -97,6 +98,13 @@ class Provider:
     def find(self, message: Message) -> Receipt | None:
         """Look a message up by our key: its receipt, None if it certainly never arrived, or OutcomeUnknown."""
         raise OutcomeUnknown(f"{self.name} cannot be searched.")
+
+    def look(self, reference: str) -> Report | None:
+        """What became of a message it took, with the price if it is known by now; None if it knows it no more.
+
+        Raises NotSent or OutcomeUnknown when it does not answer.
+        """
+        raise NotImplementedError
 
     def check(self) -> str:
         """Ask the provider whether our credentials work: its answer in plain words, or NotSent."""

@@ -39,6 +39,7 @@ class Twilio(Provider):
     name = "twilio"
     channels = (Channel.SMS,)
     is_searchable = True
+    can_be_asked = True
     default_rate: ClassVar[float | None] = 10
     parallel = 4
 

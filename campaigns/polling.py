@@ -1,0 +1,71 @@
+"""Asking providers what became of messages: callbacks get lost, and some facts (Twilio's prices) are in none."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from campaigns.models import ContactAttempt
+from integrations import inbox
+from integrations.providers.base import NotSent, OutcomeUnknown, Provider
+from integrations.providers.registry import ActiveProviders, adapter_of
+from retention_center.lib import clock
+
+FIRST, SECOND, NEVER = timedelta(minutes=15), timedelta(days=1), timedelta(days=3)  # after the message was sent
+ASKED = "asked"  # in an attempt's result: how often
+MOST = 300
+
+
+def ask(now: datetime, seconds: float = 60) -> int:
+    """Ask about messages without a price or a last word, twice at most: how many were asked about.
+
+    What is told goes the way of every report. Within ``seconds``, and never more than MOST at a time.
+    """
+    began, asked = clock.monotonic(), 0
+    active = ActiveProviders.load()
+    for name in active.configs:
+        adapter = adapter_of(name)
+        if adapter is None or not adapter.can_be_asked:
+            continue
+        provider = active.open(name)
+        try:
+            for attempt in _worth_asking(name, now):
+                if clock.monotonic() - began > seconds or not _ask(provider, attempt, now):
+                    break
+                asked += 1
+        finally:
+            provider.close()
+    return asked
+
+
+def _worth_asking(provider: str, now: datetime) -> Iterable[ContactAttempt]:
+    """The oldest first: those never asked about, and a day later those that told no price then."""
+    never = Q(result__asked__isnull=True)
+    first = never & Q(started_at__gt=now - SECOND, started_at__lte=now - FIRST)
+    second = (never | Q(result__asked=1)) & Q(started_at__gt=now - NEVER, started_at__lte=now - SECOND)
+    silent = ContactAttempt.objects.filter(first | second, provider=provider, cost=None).exclude(provider_ref=None)
+    known = [*ContactAttempt.ACCEPTED, ContactAttempt.Status.FAILED]
+    return silent.filter(status__in=known).order_by("started_at", "pk")[:MOST]
+
+
+def _ask(provider: Provider, attempt: ContactAttempt, now: datetime) -> bool:
+    """Whether the provider answered at all; if not, the next ones are not worth a call."""
+    reference = str(attempt.provider_ref)
+    try:
+        report = provider.look(reference)
+    except (NotSent, OutcomeUnknown):
+        return False
+    times = 2 if now - attempt.started_at >= SECOND else 1
+    facts = dict(report.facts) if report else {"status": ContactAttempt.Status.SENT}
+    facts["result"] = {**facts.get("result", {}), ASKED: times}
+    event, _is_new = inbox.receive(
+        provider.name,
+        "delivery",
+        f"{reference}:asked:{times}",
+        facts=facts,
+        attempt_id=attempt.pk,
+        provider_ref=reference,
+        now=clock.now(),
+    )
+    inbox.apply(event, now)
+    return True
