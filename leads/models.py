@@ -118,7 +118,9 @@ class Lead(Identified, Timestamped):
 
     def address_for(self, channel: str) -> str | None:
         """Where the channel reaches this lead: e-mail address, phone, or (webhook) the lead's own id."""
-        return {Channel.EMAIL: self.email, Channel.WEBHOOK: self.pk}.get(Channel(channel), self.phone)
+        if channel == Channel.EMAIL:
+            return self.email
+        return self.id if channel == Channel.WEBHOOK else self.phone
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):

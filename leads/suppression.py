@@ -3,7 +3,6 @@
 Only an HMAC of the address is compared; its key was made once by this installation, at its first migration.
 """
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from django.db.models import Q
 from leads.models import Lead, LeadQuerySet, Suppression
 from retention_center import audit
 from retention_center.audit import Actor
+from retention_center.lib.bulk import listed
 from retention_center.models import Secret
 
 KEY_NAME = "suppression"
@@ -35,7 +35,7 @@ def _made() -> Secret:
 
 def digest(address: str) -> str:
     """The address's HMAC, hexadecimal; the address is normalised already (lower case, E.164)."""
-    return hmac.new(_key(), address.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_key(), address.encode(), "sha256").hex()
 
 
 def _key() -> bytes:
@@ -55,7 +55,7 @@ def standing_for(addresses: Iterable[str]) -> set[tuple[str, str]]:
     digests = {digest(address) for address in addresses if address}
     if not digests:
         return set()
-    standing = Suppression.objects.standing().filter(address_digest__in=digests)
+    standing = Suppression.objects.standing().filter(address_digest__in=listed(digests))
     return set(standing.values_list("address_digest", "channel"))
 
 

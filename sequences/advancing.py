@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from campaigns.rules import main_zone
 from leads.models import Lead
 from retention_center.lib import clock, ids
-from retention_center.lib.bulk import insert_rows, update_rows
+from retention_center.lib.bulk import insert_rows, listed, update_rows
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.timing import after
 
@@ -51,34 +52,43 @@ def advance(finished: Sequence[Finished], now: datetime) -> int:
         return 0
     steps = _steps_by_version(going_on)
     done = _done_keys(going_on)
+
+    @cache  # most runs of a batch stand at the same place
+    def following(sequence_id: str, version: int, last: SequenceStep, done: frozenset[str]) -> SequenceStep | None:
+        return next_step(steps[sequence_id, version], last, done)
+
     upcoming: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
     completed: list[dict[str, Any]] = []
-    for one in going_on:
+    for one, new_id in zip(going_on, ids.new_ids(len(going_on)), strict=True):
         enrollment = one.enrollment
-        key = (enrollment.pk, enrollment.run_no)
-        step = next_step(steps[enrollment.sequence_id, enrollment.version], one.step, done[key])
-        row = {"id": enrollment.pk, "current_step": len(done[key]), "last_step_at": now, "updated_at": clock.now()}
+        done_keys = done[enrollment.id, enrollment.run_no]
+        step = following(enrollment.sequence_id, enrollment.version, one.step, frozenset(done_keys))
+        row = {"id": enrollment.id, "current_step": len(done_keys)}
         if step is None:
-            completed.append(row | {"status": STATUS.COMPLETED, "completed_at": now, "reason": ""})
+            completed.append(row)
         else:
             moved.append(row)
-            upcoming.append(schedule(enrollment, one.lead, step, now))
-    update_rows(SequenceEnrollment, moved)
-    update_rows(SequenceEnrollment, completed)
+            upcoming.append(schedule(enrollment, one.lead, step, now, new_id=new_id))
+    stepped = {"last_step_at": now, "updated_at": clock.now()}
+    update_rows(SequenceEnrollment, moved, same=stepped)
+    ended = {"status": STATUS.COMPLETED, "completed_at": now, "reason": ""}
+    update_rows(SequenceEnrollment, completed, same=stepped | ended)
     insert_rows(SequenceStepExecution, upcoming)
     return len(completed)
 
 
-def schedule(enrollment: SequenceEnrollment, lead: Lead, step: SequenceStep, now: datetime) -> dict[str, Any]:
+def schedule(
+    enrollment: SequenceEnrollment, lead: Lead, step: SequenceStep, now: datetime, *, new_id: str = ""
+) -> dict[str, Any]:
     """The row of a step that begins to wait at ``now``, for `insert_rows`."""
     due = after(now, step.delay_value, step.delay_unit, main_zone(lead))
     return {
-        "id": ids.new_id(),
-        "enrollment": enrollment.pk,
+        "id": new_id or ids.new_id(),
+        "enrollment": enrollment.id,
         "sequence": enrollment.sequence_id,
-        "lead": lead.pk,
-        "step": step.pk,
+        "lead": lead.id,
+        "step": step.id,
         "step_key": step.key,
         "run_no": enrollment.run_no,
         "scheduled_at": due,
@@ -97,7 +107,7 @@ def _steps_by_version(finished: Sequence[Finished]) -> Mapping[tuple[str, int], 
 
 def _done_keys(finished: Sequence[Finished]) -> Mapping[tuple[str, int], set[str]]:
     """The keys of each run that have an execution; its open step is already closed."""
-    rows = SequenceStepExecution.objects.filter(enrollment__in=[one.enrollment.pk for one in finished])
+    rows = SequenceStepExecution.objects.filter(enrollment__in=listed([one.enrollment.id for one in finished]))
     done = defaultdict(set)
     for enrollment_id, run_no, step_key in rows.values_list("enrollment_id", "run_no", "step_key"):
         done[enrollment_id, run_no].add(step_key)

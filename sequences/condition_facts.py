@@ -57,7 +57,7 @@ def _tell(unmet: Sequence[tuple[WorkItem, Any]]) -> None:
         step = item.own.step
         words = in_words([condition], numbers[step.sequence_id, step.version])
         item.conditions_hold = False
-        item.own.result |= {
+        item.own.result = {
             SequenceStepExecution.UNMET_CONDITION: condition,
             SequenceStepExecution.CONDITION_IN_WORDS: words,
         }

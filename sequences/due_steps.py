@@ -48,17 +48,20 @@ class DueSteps:
             {
                 "id": item.id,
                 "fence": item.fence,
-                "status": STATUS.PENDING,
                 "try_no": item.try_no,
                 "contact_attempt": attempts[item.id],
-                "claimed_by": owner,
-                "lease_until": lease_until,
-                "due_at": None,
-                **NOT_HELD,
             }
             for item in items
         ]
-        ours = update_rows(SequenceStepExecution, rows, match=("fence",), bump=("fence",), status=STATUS.SCHEDULED)
+        flight = {"status": STATUS.PENDING, "claimed_by": owner, "lease_until": lease_until, "due_at": None}
+        ours = update_rows(
+            SequenceStepExecution,
+            rows,
+            match=("fence",),
+            bump=("fence",),
+            same=flight | NOT_HELD,
+            status=STATUS.SCHEDULED,
+        )
         for item in items:
             item.fence += item.id in ours
         return ours
@@ -206,20 +209,12 @@ class DueSteps:
     ) -> int:
         """Close steps for good, then go on with their runs, or end those: how many runs completed."""
         rows = [
-            {
-                "id": item.id,
-                "fence": item.fence,
-                "status": status,
-                "reason": str(reason or ""),
-                "executed_at": now,
-                "due_at": None,
-                **NOT_HELD,
-                **NOT_CLAIMED,
-            }
+            {"id": item.id, "fence": item.fence, "status": status, "reason": str(reason or "")}
             for item, status, reason in closed
         ]
         standing = STATUS.PENDING if in_flight else STATUS.SCHEDULED
-        ours = update_rows(SequenceStepExecution, rows, match=("fence",), status=standing)
+        ended = {"executed_at": now, "due_at": None, **NOT_HELD, **NOT_CLAIMED}
+        ours = update_rows(SequenceStepExecution, rows, match=("fence",), same=ended, status=standing)
         mine = [(item, reason) for item, _status, reason in closed if item.id in ours]
         if goes_on:
             return advance([Finished(item.own.enrollment, item.lead, item.own.step) for item, _ in mine], now)

@@ -8,9 +8,9 @@ from sequences.models import SequenceEnrollment, SequenceStepExecution
 
 EXECUTION = (
     "id", "enrollment_id", "sequence_id", "lead_id", "step_id", "step_key", "run_no", "scheduled_at", "held_reason",
-    "held_until", "held_since", "hold_count", "try_no", "failures", "fence", "result",
+    "held_until", "held_since", "hold_count", "try_no", "failures", "fence",
 )  # fmt: skip
-ENROLLMENT = ("id", "sequence_id", "lead_id", "status", "run_no", "version", "enrolled_at", "last_step_at")
+ENROLLMENT = ("id", "sequence_id", "lead_id", "status", "run_no", "version")
 LEAD = (
     "id", "external_id", "first_name", "last_name", "email", "phone", "source", "status", "time_zone", "phone_zones",
     "meta", "deleted_at",

@@ -1,6 +1,7 @@
 """When a step is due: hours are elapsed hours, days and weeks keep the lead's wall-clock time. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from campaigns.windows import at_local
@@ -10,6 +11,7 @@ UNIT = SequenceStep.DelayUnit
 DAYS_IN = {UNIT.DAYS: 1, UNIT.WEEKS: 7}
 
 
+@lru_cache(maxsize=4096)  # the steps of a batch begin to wait together
 def after(moment: datetime, value: int, unit: str, zone: ZoneInfo) -> datetime:
     """``value`` units after ``moment``; a local time that a clock change skips becomes the end of the gap."""
     if unit == UNIT.HOURS or not value:

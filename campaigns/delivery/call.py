@@ -19,6 +19,7 @@ from integrations.providers.registry import ActiveProviders
 from leads.suppression import addresses_of, standing_for
 from retention_center.lib import clock, draining
 from retention_center.lib.bulk import listed
+from retention_center.lib.channels import Channel
 from retention_center.lib.seams import seam
 
 log = structlog.get_logger(__name__)
@@ -78,8 +79,14 @@ def _begin(provider: Provider, group: Sequence[Intent], wanted: Q, deadline: flo
 
 def _barred(group: Sequence[Intent]) -> set[str]:
     """The attempts whose address is suppressed by now, for whatever lead that was said."""
-    standing = standing_for([address for intent in group for address in addresses_of(intent.item.lead)])
+    standing = standing_for(address for intent in group for address in _addresses(intent))
     return {intent.attempt_id for intent in group if is_barred(intent.item.lead, intent.message.channel, standing)}
+
+
+def _addresses(intent: Intent) -> list[str]:
+    """The address itself, or (webhooks go to the lead as such) any address of the lead."""
+    is_webhook = intent.message.channel == Channel.WEBHOOK
+    return addresses_of(intent.item.lead) if is_webhook else [intent.message.to]
 
 
 def _call(provider: Provider, intent: Intent) -> Answer:

@@ -1,7 +1,9 @@
 """From decisions to intents: the message is rendered and the attempt stands, before anybody is called."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,13 +12,14 @@ from django.conf import settings
 from campaigns import rendering
 from campaigns.delivery.work import Intent, WorkItem
 from campaigns.models import ContactAttempt
-from campaigns.policy import Decision, Facts, snapshot
+from campaigns.policy import Decision, Facts, Zones, snapshot
 from campaigns.reasons import Reason
+from campaigns.windows import Rules
 from integrations.providers.base import Message
 from integrations.providers.registry import ActiveProviders
 from leads.unsubscribe import url_for
 from retention_center.lib import ids
-from retention_center.lib.bulk import insert_rows
+from retention_center.lib.bulk import Encoded, insert_rows
 
 Judged = tuple[WorkItem, Facts]
 Prepared = tuple[Intent, dict[str, Any]]  # with the attempt's row, not yet saved
@@ -44,43 +47,41 @@ def prepare(
     """Render each message: intents not yet saved, and those whose script cannot be sent to this lead."""
     prepared: list[Prepared] = []
     refused: list[tuple[WorkItem, Decision]] = []
-    for item, facts in judged:
+    for (item, facts), attempt_id in zip(judged, ids.new_ids(len(judged)), strict=True):
         try:
-            message = _message(item, facts, providers)
+            message = _message(item, facts, attempt_id, providers)
         except rendering.EmptyPlaceholder:
             refused.append((item, Decision(Reason.EMPTY_PLACEHOLDER)))
         except rendering.BadTemplate:
             refused.append((item, Decision(Reason.BAD_TEMPLATE)))
         else:
-            row = _row(item, facts, message, now) | {"origin": origin}
-            prepared.append((Intent(item, facts.provider or "", message), row))
+            prepared.append((Intent(item, facts.provider or "", message), _row(item, facts, message, origin, now)))
     return prepared, refused
 
 
 def save(rows: Sequence[dict[str, Any]], real_now: datetime) -> None:
     """Insert the attempts in one statement; they commit with the claim."""
     _lease, deadline_at = lease_and_deadline(real_now)
-    insert_rows(ContactAttempt, [row | {"recorded_at": real_now, "deadline_at": deadline_at} for row in rows])
+    insert_rows(ContactAttempt, rows, same={"recorded_at": real_now, "deadline_at": deadline_at})
 
 
-def _message(item: WorkItem, facts: Facts, providers: ActiveProviders) -> Message:
+def _message(item: WorkItem, facts: Facts, attempt_id: str, providers: ActiveProviders) -> Message:
     script = item.script
     if script is None:
         raise rendering.BadTemplate("There is no script.")  # the policy has skipped such items already
-    attempt_id = ids.new_id()
-    unsubscribe_url = url_for(item.lead.pk, attempt_id)
+    unsubscribe_url = url_for(item.lead.id, attempt_id)
     context = rendering.context_for(
         item.lead,
         campaign=item.campaign,
         sequence_name=item.sequence_name,
         unsubscribe_url=unsubscribe_url,
-        tracking_url=providers.tracking_url(attempt_id, item.lead.pk),
+        tracking_url=providers.tracking_url(attempt_id, item.lead.id),
     )
     rendered = rendering.render(script, context)
     return Message(
         key=f"{item.id}:{item.try_no}",
         attempt_id=attempt_id,
-        lead_id=item.lead.pk,
+        lead_id=item.lead.id,
         channel=item.channel,
         to=facts.address or "",
         subject=rendered.subject,
@@ -92,13 +93,24 @@ def _message(item: WorkItem, facts: Facts, providers: ActiveProviders) -> Messag
     )
 
 
-def _row(item: WorkItem, facts: Facts, message: Message, now: datetime) -> dict[str, Any]:
+def _snapshot(facts: Facts, now: datetime) -> dict[str, Any] | Encoded:
+    if facts.contacts:
+        return snapshot(facts, now)
+    return _snapshot_of_first(facts.rules, facts.zones, facts.provider, now)
+
+
+@lru_cache(maxsize=256)  # whoever had no contact lately shares it with most of the batch
+def _snapshot_of_first(rules: Rules, zones: Zones, provider: str | None, now: datetime) -> Encoded:
+    return Encoded(json.dumps(snapshot(Facts(zones=zones, rules=rules, provider=provider), now)))
+
+
+def _row(item: WorkItem, facts: Facts, message: Message, origin: str, now: datetime) -> dict[str, Any]:
     """The attempt's own columns; what all attempts begin with are the model's defaults."""
     return {
         "id": message.attempt_id,
-        "lead": item.lead.pk,
-        "campaign": item.campaign.pk if item.campaign else None,
-        "script": item.script.pk if item.script else None,
+        "lead": item.lead.id,
+        "campaign": item.campaign.id if item.campaign else None,
+        "script": item.script.id if item.script else None,
         "channel": item.channel,
         "provider": facts.provider or "",
         "work_id": item.id,
@@ -106,7 +118,8 @@ def _row(item: WorkItem, facts: Facts, message: Message, now: datetime) -> dict[
         "idempotency_key": message.key,
         "address": message.to,
         "message": {"subject": message.subject, "text": message.text, "html": message.html},
-        "policy_snapshot": snapshot(facts, now),
+        "policy_snapshot": _snapshot(facts, now),
         "local_date": now.astimezone(ZoneInfo(facts.zones.main)).date(),
         "started_at": now,
+        "origin": origin,
     }

@@ -43,7 +43,7 @@ def record(answers: Sequence[Answer], now: datetime) -> None:
     _merge([answer for answer in answers if answer.intent.attempt_id not in written], now)
     if reports := _reports(answers):
         inbox.receive_many(reports)
-    _mark_contacted([answer.intent.item.lead.pk for answer in answers if _is_first_contact(answer)])
+    _mark_contacted([answer.intent.item.lead.id for answer in answers if _is_first_contact(answer)])
 
 
 def _mark_contacted(lead_ids: Sequence[str]) -> None:

@@ -52,15 +52,15 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class Intent:
-    """A committed intent: the attempt's row stands as PENDING, the provider is not yet asked."""
+    """A committed intent: the attempt's row ``attempt_id`` stands as PENDING, the provider is not yet asked."""
 
     item: WorkItem
     provider: str
     message: Message
+    attempt_id: str = ""
 
-    @property
-    def attempt_id(self) -> str:
-        return self.message.attempt_id
+    def __post_init__(self) -> None:
+        self.attempt_id = self.message.attempt_id
 
 
 @dataclass(slots=True)

@@ -6,15 +6,24 @@ Only names of our own fields are ever put into SQL; every value is a parameter.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
-def listed(values: Sequence[str]) -> RawSQL:
+
+class Encoded(str):
+    """A JSON value as text already: what is the same for many rows is encoded once."""
+
+    __slots__ = ()
+
+
+def listed(values: Iterable[str]) -> RawSQL:
     """Many ids as one parameter, for ``filter(pk__in=listed(ids))``: a thousand parameters are dear to build."""
     if connection.vendor == "postgresql":
         return RawSQL("SELECT unnest(%s::text[])", [list(values)])
@@ -27,24 +36,26 @@ def update_rows(
     *,
     match: Sequence[str] = (),
     bump: Sequence[str] = (),
+    same: Mapping[str, Any] = EMPTY,
     **still: Any,
 ) -> set[str]:
     """Update each row by its ``id`` to its other values, as a compare-and-set; the ids really updated.
 
-    All rows have the same keys. Those named in ``match`` are not written but must still hold (a fence, say);
-    ``still`` are columns that must hold one value in all rows (``status="SCHEDULED"``); those in ``bump`` rise by one.
+    All rows have the same keys; ``same`` are values that all of them get. Those named in ``match`` are not written
+    but must still hold (a fence, say); ``still`` are columns that must hold one value in all rows
+    (``status="SCHEDULED"``); those in ``bump`` rise by one.
     """
     if not rows:
         return set()
-    same, varying = _split(model, rows)
+    shared, varying = _split(model, rows, same)
     table = _quoted(model._meta.db_table)
-    assigned = [f"{_column(field)} = %s" for field in same if field.name not in match]
-    values = [_saved(field, rows[0][field.name]) for field in same if field.name not in match]
+    assigned = [f"{_column(field)} = %s" for field in shared if field.name not in match]
+    values = [_saved(field, value) for field, value in shared.items() if field.name not in match]
     assigned += [f"{_column(one)} = v.{_column(one)}" for one in varying if one.name not in {"id", *match}]
     for column in (_column(model._meta.get_field(name)) for name in bump):
         assigned.append(f"{column} = {table}.{column} + 1")
     conditions = [f"{table}.{_column(one)} = v.{_column(one)}" for one in varying if one.name in {"id", *match}]
-    held = {field.name: rows[0][field.name] for field in same if field.name in match} | still
+    held = {field.name: value for field, value in shared.items() if field.name in match} | still
     # SQLite: the unary plus keeps the planner from walking an index of that column instead of the primary key
     plus = "+" if connection.vendor == "sqlite" else ""
     conditions += [f"{plus}{table}.{_column(model._meta.get_field(name))} = %s" for name in held]
@@ -57,33 +68,48 @@ def update_rows(
         return {row[0] for row in cursor.fetchall()}
 
 
-def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows which all have the same keys; every other column gets its field's default, one for all rows."""
+def insert_rows(
+    model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, same: Mapping[str, Any] = EMPTY
+) -> None:
+    """Insert rows which all have the same keys, and the values of ``same``; every other column gets its field's
+    default, one for all rows.
+    """
     if not rows:
         return
-    same, varying = _split(model, rows)
-    others = [field for field in model._meta.concrete_fields if field.name not in rows[0]]
-    columns = ", ".join(_column(field) for field in (*varying, *same, *others))
-    picked = ", ".join([*(f"v.{_column(field)}" for field in varying), *("%s" for _ in (*same, *others))])
-    values = [_saved(field, rows[0][field.name]) for field in same]
-    values += [_saved(field, field.get_default()) for field in others]
+    shared, varying = _split(model, rows, same)
+    given = {*rows[0], *same}
+    shared |= {field: field.get_default() for field in model._meta.concrete_fields if field.name not in given}
+    columns = ", ".join(_column(field) for field in (*varying, *shared))
+    picked = ", ".join([*(f"v.{_column(field)}" for field in varying), *("%s" for _ in shared)])
+    values = [_saved(field, value) for field, value in shared.items()]
     sql = f"INSERT INTO {_quoted(model._meta.db_table)} ({columns}) SELECT {picked} FROM {_source(varying)} AS v"
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values, _payload(varying, rows)])
 
 
-def _split(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
-    """The fields that have one value in all rows, and those that vary; the id always counts as varying."""
-    same: list[Any] = []
-    varying: list[Any] = []
+def _split(
+    model: type[models.Model], rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any]
+) -> tuple[dict[Any, Any], list[Any]]:
+    """The fields that have one value in all rows, with it, and those that vary; the id always varies."""
+    shared = {model._meta.get_field(name): value for name, value in same.items()}
+    varying = []
     for name, value in rows[0].items():
-        is_same = name != "id" and all(row[name] == value for row in rows)
-        (same if is_same else varying).append(model._meta.get_field(name))
-    return same, varying
+        field = model._meta.get_field(name)
+        if name != "id" and _is_shared(field, name, value, rows):
+            shared[field] = value
+        else:
+            varying.append(field)
+    return shared, varying
+
+
+def _is_shared(field: Any, name: str, value: Any, rows: Sequence[Mapping[str, Any]]) -> bool:
+    if isinstance(field, models.JSONField):  # in JSON 1 and true differ, in Python they are equal
+        return all(row[name] is value for row in rows)
+    return [row[name] for row in rows].count(value) == len(rows)
 
 
 def _saved(field: Any, value: Any) -> Any:
-    return field.get_db_prep_save(value, connection)
+    return field.get_db_prep_save(json.loads(value) if isinstance(value, Encoded) else value, connection)
 
 
 def _source(fields: Sequence[Any]) -> str:
@@ -98,15 +124,21 @@ def _source(fields: Sequence[Any]) -> str:
 
 def _payload(fields: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> str:
     prepared = [(field.name, field.column, _preparation(field)) for field in fields]
-    return json.dumps([{column: prepare(row[name]) for name, column, prepare in prepared} for row in rows])
+    plain = [(name, column) for name, column, prepare in prepared if prepare is None]
+    others = [(name, column, prepare) for name, column, prepare in prepared if prepare is not None]
+    objects = [{column: row[name] for name, column in plain} for row in rows]
+    for name, column, prepare in others:
+        for one, row in zip(objects, rows, strict=True):
+            one[column] = prepare(row[name])
+    return json.dumps(objects)
 
 
-def _preparation(field: Any) -> Callable[[Any], Any]:
-    """How a value of the field goes into JSON: nested JSON as text on SQLite, as it is on PostgreSQL."""
+def _preparation(field: Any) -> Callable[[Any], Any] | None:
+    """How a value of the field goes into JSON, if not as it is: nested JSON as text on SQLite."""
     if isinstance(field, models.JSONField):
-        return json.dumps if connection.vendor == "sqlite" else lambda value: value
+        return _as_text if connection.vendor == "sqlite" else _as_json
     if isinstance(field, models.CharField | models.TextField | models.ForeignKey | models.IntegerField):
-        return lambda value: value
+        return None
     if isinstance(field, models.BooleanField):
         return bool
 
@@ -115,6 +147,14 @@ def _preparation(field: Any) -> Callable[[Any], Any]:
         return None if value is None else str(field.get_db_prep_save(value, connection))
 
     return prepare
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, Encoded) else json.dumps(value)
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, Encoded) else value
 
 
 def _column(field: Any) -> str:

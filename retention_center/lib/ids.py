@@ -40,5 +40,11 @@ def new_prefix() -> str:
     return _in_letters(block << free)[:-DIGITS]
 
 
+def new_ids(count: int) -> list[str]:
+    """Many new ids in their order; cheaper than one at a time."""
+    prefix = new_prefix()
+    return [f"{prefix}{number:0{DIGITS}}" for number in range(count)]
+
+
 def _in_letters(value: int) -> str:
     return "".join([PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
