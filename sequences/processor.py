@@ -19,7 +19,7 @@ from campaigns.due_contacts import (
     overdue,
 )
 from integrations import inbox
-from retention_center import health
+from retention_center import health, restoring
 from retention_center.lib import clock, draining
 from retention_center.pages.counting import capped_counts
 from sequences.due_steps import DueSteps
@@ -38,6 +38,7 @@ def run(now: datetime | None = None, *, seconds: float | None = None, until_idle
     new work is claimed, nor once this process was asked to end. Safe to run in many processes at once.
     """
     began = clock.monotonic()
+    restoring.hold_if_restored(clock.now())
 
     def in_time() -> bool:
         return not draining.is_asked() and (seconds is None or clock.monotonic() - began < seconds)
