@@ -169,7 +169,7 @@ def _finished(sequence: RetentionSequence, lead_ids: Sequence[str]) -> dict[str,
     found: dict[str, datetime] = {}
     for chunk in batched(lead_ids, CHUNK):
         runs = sequence.enrollments.filter(lead__in=chunk, completed_at__isnull=False)
-        found |= dict(runs.values_list("lead", "completed_at"))
+        found |= {lead: at for lead, at in runs.values_list("lead", "completed_at") if at}
     return found
 
 

@@ -1,5 +1,6 @@
 """Activating, pausing, archiving and deleting a sequence."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
 from retention_center.pages import errors
 from retention_center.pages.words import plural
-from sequences import changing, publishing, triggers
+from sequences import changing, forecast_job, forecast_words, publishing, triggers
 from sequences.changing import CannotActivate, CannotChange
 from sequences.models import RetentionSequence
 from sequences.views import record
@@ -52,11 +53,14 @@ def _activation_context(request: HttpRequest, sequence: RetentionSequence) -> di
     asks = sequence.activated_at is None and sequence.trigger_type != RetentionSequence.Trigger.MANUAL
     matching, is_capped = capped_count(triggers.matching(sequence, clock.now())) if asks else (0, False)
     more = "more than " if is_capped else ""
+    foreseen = forecast_job.latest(sequence.pk)
     return record.context(request, sequence, "steps", "Activate") | {
         "checks": publishing.checklist(sequence),
         "asks": asks,
         "matching": matching,
         "matching_in_words": more + plural(matching, "lead matches", "leads match"),
+        "foreseen": forecast_words.headline(foreseen.result) if foreseen else "",
+        "foreseen_at": datetime.fromisoformat(foreseen.result["computed_at"]) if foreseen else None,
     }
 
 

@@ -10,11 +10,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from campaigns.models import ABTest
 from leads import bulk, unsubscribe
 from leads.importing import start
-from retention_center import audit
+from retention_center import audit, jobs
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Job
-from sequences import drafting, publishing, starts
+from sequences import drafting, forecast_job, publishing, starts
 from sequences.models import RetentionSequence
 from sequences.specs import spec_of
 from tests import builders
@@ -47,6 +47,7 @@ def furnish() -> dict[str, Any]:
     conversion = builders.make_conversion(lead, campaign=campaign, contact_attempt=attempt)
     builders.make_conversion(source="keitaro", status="lead", standing="pending", sub_id="abc")
     builders.make_integration("sandbox", delivered=1)
+    jobs.run_here(forecast_job.KIND, {"sequence": sequence.pk, "days": 14})
     ABTest.objects.create(campaign=campaign, channel=Channel.EMAIL, variant_a="One", variant_b="Two")
     upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
     change = Job.objects.create(kind=bulk.KIND, arguments={"action": "stop"}, done=3, total=9)

@@ -461,3 +461,12 @@ def test_the_page_costs_the_same_queries_whatever_was_foreseen(as_viewer, sequen
     as_viewer.get(f"/sequences/{sequence.pk}/forecast/")
     with django_assert_max_num_queries(14):
         as_viewer.get(f"/sequences/{sequence.pk}/forecast/")
+
+
+def test_the_question_before_activation_tells_what_was_foreseen(as_operator):
+    draft = make_sequence(1, status="DRAFT")
+    address = f"/sequences/{draft.pk}/activation/"
+    assert "Look ahead</a> first" in as_operator.get(address).content.decode()
+    enter(draft, [make_lead()], clock.now())
+    run(draft)
+    assert "1 contact for 1 lead in 14 days, costs nothing" in as_operator.get(address).content.decode()
