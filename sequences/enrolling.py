@@ -46,25 +46,30 @@ def enroll(
     Somebody whose run has ended enters again as a new run of the same row (INV-17); triggers pass only people who
     were never in. A buyer may be enrolled again, but only by hand.
     """
-    steps = list(sequence.live_steps())
-    first = next_step(steps, None, ())
-    if sequence.status == RetentionSequence.Status.ARCHIVED:
-        raise CannotEnroll(f"{sequence} is archived; nobody can enter it.")
-    if first is None:
-        raise CannotEnroll(f"{sequence} has no step that is on; add one first.")
+    _first_step(sequence)
     result = Enrolled()
     wanted = list(dict.fromkeys(lead_ids))
     for start in range(0, len(wanted), CHUNK):
-        _enroll_chunk(sequence, first, wanted[start : start + CHUNK], now, source, result)
+        _enroll_chunk(sequence.pk, wanted[start : start + CHUNK], now, source, result)
     if source != SequenceEnrollment.Source.TRIGGER and result.enrolled:
         audit.record(actor, "enroll", sequence, after={"enrolled": result.enrolled, "skipped": len(result.skipped)})
     return result
 
 
+def _first_step(sequence: RetentionSequence) -> SequenceStep:
+    if sequence.status == RetentionSequence.Status.ARCHIVED:
+        raise CannotEnroll(f"{sequence} is archived; nobody can enter it.")
+    first = next_step(list(sequence.live_steps()), None, ())
+    if first is None:
+        raise CannotEnroll(f"{sequence} has no step that is on; add one first.")
+    return first
+
+
 @transaction.atomic
-def _enroll_chunk(
-    sequence: RetentionSequence, first: SequenceStep, lead_ids: list[str], now: datetime, source: str, result: Enrolled
-) -> None:
+def _enroll_chunk(sequence_id: str, lead_ids: list[str], now: datetime, source: str, result: Enrolled) -> None:
+    # Locked before the leads, as publishing does: nobody enters a version that people are being moved from
+    sequence = RetentionSequence.objects.select_for_update(no_key=True).get(pk=sequence_id)
+    first = _first_step(sequence)
     leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).locked()}
     standing = {row.lead_id: row for row in sequence.enrollments.filter(lead__in=leads)}
     entering: list[SequenceEnrollment] = []
