@@ -15,7 +15,6 @@ from campaigns.windows import DAY_CODES
 from retention_center import doctor
 
 OURS = ContactAttempt.objects.filter(is_legacy=False)
-MINUTES = 24 * 60
 
 # Hours, days, weekday and minute: one row for each that occurs, however many attempts there are
 _DECIDED = {
@@ -63,19 +62,22 @@ def outside_window(_now: datetime) -> Sequence[ContactAttempt]:
 
 
 def is_open(hours: Sequence[Sequence[int]], days: Sequence[str], weekday: int, clock_time: str) -> bool:
-    """Whether a local time (HH:MM) lies in every window; one that ends before it starts goes on after midnight."""
+    """Whether a local time (HH:MM) lies in every window.
+
+    One that ends before it starts goes on after midnight, and that night belongs to the day it began on.
+    """
     hour, minute = clock_time.split(":")
     at = int(hour) * 60 + int(minute)
-    today, yesterday = (DAY_CODES[day] in days for day in (weekday, weekday - 1))
-    return all(
-        (today and start <= at < (end if end > start else MINUTES)) or (yesterday and end <= start and at < end)
-        for start, end in hours
-    )
+    is_night = any(end <= start and at < end for start, end in hours)
+    inside = [start <= at < end if start < end else at < end or start <= at for start, end in hours]
+    return all(inside) and DAY_CODES[weekday - is_night] in days
 
 
 def over_cap(_now: datetime) -> QuerySet[ContactAttempt]:
-    """Intents when as many contacts as the cap allows counted already."""
-    return OURS.filter(policy_snapshot__contactsToday__gte=F("policy_snapshot__cap"))
+    """Intents when as many contacts as the cap allows counted already: all of them, or those of the channel."""
+    of_all = Q(policy_snapshot__contactsToday__gte=F("policy_snapshot__cap"))
+    of_channel = Q(policy_snapshot__contactsOnChannel__gte=F("policy_snapshot__channelCap"))
+    return OURS.filter(of_all | of_channel)
 
 
 def too_soon(_now: datetime) -> QuerySet[ContactAttempt]:

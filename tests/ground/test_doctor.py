@@ -203,6 +203,14 @@ def test_an_unknown_check_is_named():
         call_command("doctor", "--only", "INV-99")
 
 
+def test_a_channels_own_cap_is_checked_beside_that_of_all_channels(in_order):
+    kept = SNAPSHOT | {"contactsToday": 1, "channelCap": 1, "contactsOnChannel": 1}
+    ContactAttempt.objects.update(policy_snapshot=kept)
+    assert found() == {"INV-6"}
+    ContactAttempt.objects.update(policy_snapshot=kept | {"contactsOnChannel": 0})
+    assert found() == set()
+
+
 def test_a_constraint_that_was_dropped_is_found(in_order):
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX lead_email_once")
@@ -219,6 +227,8 @@ def test_a_constraint_that_was_dropped_is_found(in_order):
         ([[1200, 120]], ["WED"], 3, "01:59", True),  # Wednesday's night goes on into Thursday
         ([[1200, 120]], ["WED"], 2, "01:59", False),
         ([[480, 1440]], ["SUN"], 6, "23:59", True),
+        ([[0, 1440], [1320, 360]], ["FRI"], 5, "02:00", True),  # Friday's night, beside hours that are always open
+        ([[0, 1440], [1320, 360]], ["FRI"], 4, "02:00", False),
     ],
 )
 def test_windows_are_judged_on_the_local_clock(hours, days, weekday, at, is_open):
