@@ -1,6 +1,7 @@
 """A worker is overtaken between two of its commits. Each of these was found by the simulator."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -121,7 +122,15 @@ def test_who_was_erased_and_then_opts_out_or_buys_leaves_no_words_either(now):
     removing.erase(lead, actor=SYSTEM, now=now)
 
     consent.opt_out(lead, channel="EMAIL", reason=consent.OPTED_OUT, source="unsubscribe", now=now, actor=SYSTEM)
-    told = Told(source="t", key="1", status="sale", received_at=now, clues=Clues(lead_id=lead.pk), data={"who": "Ada"})
+    told = Told(
+        source="t",
+        key="1",
+        status="sale",
+        revenue=Decimal(1),
+        received_at=now,
+        clues=Clues(lead_id=lead.pk),
+        data={"who": "Ada"},
+    )
     row, _is_new = record(told, now)
 
     lead.refresh_from_db()

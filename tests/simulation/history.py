@@ -33,6 +33,7 @@ STEPS_OF_TIME = (1, 20, 120, 400, 1000, 3600, 6 * 3600, 26 * 3600)
 OUTAGE = timedelta(days=3)
 CALM_ROUNDS = 80
 CALM_STRIDE = timedelta(hours=4)  # what comes due meanwhile shares a round; less than any window, and than late
+SEAMS_AT_MOST = 500  # in one turn; beyond it something spins
 QUIET_TURNS = 3  # with nothing left to do, after which the calm begins early
 
 
@@ -44,7 +45,7 @@ class History:
         self.random = Random(seed)
         self.time = VirtualTime(START + timedelta(minutes=self.random.randrange(24 * 60)))
         self.log: list[str] = []
-        self.deaths = self.quiet = self.wishes = 0
+        self.deaths = self.quiet = self.wishes = self.seams = 0
         self.is_calm = False
 
     def run(self) -> None:
@@ -90,6 +91,7 @@ class History:
     # One turn --------------------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
+        self.seams = 0
         busy = [worker for worker in self.workers if worker.at]
         rates = self.world.rates
         if self._happens(rates.act):
@@ -204,6 +206,7 @@ class History:
                 self.watcher.look()
         self._resume_everything()
         for _ in range(CALM_ROUNDS):
+            self.seams = 0
             while self.outside.on_their_way:
                 self._deliver(self.outside.on_their_way[0], once=True)
             processor.run()
@@ -232,6 +235,9 @@ class History:
         """Where a worker stands still, so that anything else may happen first."""
         if connection.in_atomic_block:
             raise Violation(f"a transaction is open at the seam {name}")
+        self.seams += 1
+        if self.seams > SEAMS_AT_MOST:
+            raise Violation("L4: a round goes on for ever")
         here = getcurrent()
         if here.parent is not None:
             here.parent.switch(name)

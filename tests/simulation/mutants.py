@@ -3,16 +3,19 @@
 Where two guards cover each other, the mutant takes both away: either alone would keep the promise.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
 from django.db import transaction
+from django.db.models import Q
 
 from campaigns.delivery import call, reconcile, rounds
 from campaigns.delivery.work import Report
-from campaigns.models import ContactAttempt
+from campaigns.models import CampaignLead, ContactAttempt
 from leads.models import Lead
 from retention_center.lib import clock
 from retention_center.lib.bulk import update_rows
@@ -61,11 +64,15 @@ def _records_without_fence() -> Patches:
     return {"sequences.due_steps.update_rows": _unfenced(bump=False)}
 
 
+def _records_contacts_without_fence() -> Patches:
+    return {"campaigns.due_contacts.update_rows": _unfenced(bump=False)}
+
+
 def _unfenced(*, bump: bool) -> Callable[..., set[str]]:
     """`update_rows` that neither compares fence nor status: where work starts (``bump``), or where it ends."""
 
     def update(model: Any, rows: Any, *, match: Any = (), bump_: Any = (), **still: Any) -> set[str]:
-        if model is SequenceStepExecution and bool(bump_) == bump:
+        if model in {SequenceStepExecution, CampaignLead} and bool(bump_) == bump:
             return update_rows(model, [_without_fence(row) for row in rows], bump=bump_)
         return update_rows(model, rows, match=match, bump=bump_, **still)
 
@@ -83,7 +90,7 @@ def _retries_blindly() -> Patches:
 
 
 def _counts_nothing() -> Patches:
-    return {"campaigns.policy.contacts_today": lambda facts, now: 0}
+    return {"campaigns.policy.contacts_today": lambda *_: 0}
 
 
 def _never_closes() -> Patches:
@@ -105,12 +112,65 @@ def _lets_statuses_fall() -> Patches:
 def _calls_whatever_happened() -> Patches:
     """Neither the deadline nor the lead is looked at once more before the call."""
 
-    def begin(group: Any, wanted: Any, deadline: float) -> set[str]:
+    def begin(_provider: Any, group: Any, wanted: Any, deadline: float) -> tuple[set[str], datetime]:
         begun = {intent.attempt_id for intent in group}
         ContactAttempt.objects.filter(pk__in=begun).update(called_at=clock.now())
-        return begun
+        return begun, clock.now()
 
     return {"campaigns.delivery.call._begin": begin}
+
+
+def _forgets_the_deadline() -> Patches:
+    begin = call._begin
+    return {"campaigns.delivery.call._begin": lambda who, group, wanted, _: begin(who, group, wanted, math.inf)}
+
+
+def _does_not_ask_again() -> Patches:
+    """Whether the work still stands is not asked when the call begins."""
+    begin = call._begin
+    return {
+        "campaigns.delivery.call._begin": lambda who, group, wanted, until: begin(who, group, Q(), until),
+        "campaigns.delivery.call._barred": lambda group: set(),
+    }
+
+
+def _marks_nothing() -> Patches:
+    """That a call begins is not written down."""
+    begin = call._begin
+
+    def unmarked(provider: Any, group: Any, *rest: Any) -> tuple[set[str], datetime]:
+        begun, at = begin(provider, group, *rest)
+        ContactAttempt.objects.filter(pk__in=begun).update(called_at=None)
+        return begun, at
+
+    return {"campaigns.delivery.call._begin": unmarked}
+
+
+def _does_not_settle() -> Patches:
+    """What came of a call is looked up while it may still be on its way."""
+    at_once: Patches = {
+        "sequences.due_steps.is_ripe": lambda *_: True,
+        "campaigns.due_contacts.is_ripe": lambda *_: True,
+    }
+    return at_once
+
+
+def _intends_nothing() -> Patches:
+    return {"campaigns.delivery.intent.save": lambda rows, real_now: None}
+
+
+def _sends_through_pauses() -> Patches:
+    return {"campaigns.delivery.facts._is_stopped": lambda *_: False}
+
+
+def _believes_old_enrollments() -> Patches:
+    """A worker goes on with a run as it was when it claimed, though it has ended since."""
+    return {"sequences.due_steps.DueSteps._refresh": lambda self, items: None}
+
+
+def _leaves_campaigns_open() -> Patches:
+    """Who goes off is taken out of sequences, but not out of campaigns, and no gate asks."""
+    return _blind_to_leads() | {"campaigns.assigning._complete": lambda *_: 0}
 
 
 def _loses_who_paused() -> Patches:
@@ -134,6 +194,15 @@ MUTANTS: dict[str, Callable[[], Patches]] = {
     "a report lowers a status": _lets_statuses_fall,
     "nothing is looked at once more before the call": _calls_whatever_happened,
     "who is paused gets no next step": _loses_who_paused,
+    "a campaign's record does not ask for its fence": _records_contacts_without_fence,
+    "a call begins after its deadline": _forgets_the_deadline,
+    "whether it is still wanted is not asked when a call begins": _does_not_ask_again,
+    "that a call begins is not written down": _marks_nothing,
+    "an outcome is looked up before it has settled": _does_not_settle,
+    "a call is made without an intent": _intends_nothing,
+    "stopped sending is not looked at": _sends_through_pauses,
+    "a run that has ended is gone on with": _believes_old_enrollments,
+    "a campaign keeps those who went off": _leaves_campaigns_open,
 }
 
 
