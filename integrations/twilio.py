@@ -54,14 +54,16 @@ def sign(url: str, pairs: Iterable[tuple[str, str]], secret: str) -> str:
 def parameters_of(body: bytes, *, is_json: bool) -> dict[str, str]:
     """What the body says, as text; Malformed when it cannot be read."""
     if not is_json:
-        return {name: _storable(value) for name, value in _pairs(body)}
+        return {_storable(name): _storable(value) for name, value in _pairs(body)}
     try:
         said = json.loads(body.decode())
     except (ValueError, RecursionError) as error:
         raise Malformed("The body is not JSON.") from error
     if not isinstance(said, dict):
         raise Malformed("The JSON is not an object.")
-    return {str(name): _storable(str(value)) for name, value in said.items() if isinstance(value, str | int | float)}
+    return {
+        _storable(name): _storable(str(value)) for name, value in said.items() if isinstance(value, str | int | float)
+    }
 
 
 def status_of(said: Mapping[str, str]) -> tuple[str, str, dict[str, Any]]:

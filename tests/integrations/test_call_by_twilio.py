@@ -263,6 +263,11 @@ def test_words_without_an_sms_before_them_are_left_for_staff(lead: Lead) -> None
     assert (event.status, event.lead_id) == ("UNMATCHED", lead.pk)
 
 
+def test_what_no_database_can_hold_is_replaced() -> None:
+    assert report("sent", **{"a\x00b": "c\x00d"}).status_code == 204
+    assert InboundEvent.objects.get().payload["a\ufffdb"] == "c\ufffdd"
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.dictionaries(st.text(max_size=12), st.text(max_size=40), max_size=6), body=st.binary(max_size=200))
 def test_whatever_comes_signed_or_not_gets_an_answer(said: dict[str, str], body: bytes) -> None:
