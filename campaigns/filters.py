@@ -56,6 +56,7 @@ class CampaignLeadFilters(WireFilterSet):
     search_fields = ("lead__first_name", "lead__last_name", "lead__email", "lead__phone")
     status = ChoicesFilter(choices=CampaignLead.Status.choices, label="Status")
     reason = WordsFilter("reason", label="Reason")
+    held_reason = WordsFilter("held_reason", label="Held for")
 
     class Meta:
         model = CampaignLead

@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import asdict
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -12,6 +11,8 @@ from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from campaigns.delivery.facts import share, surroundings
+from campaigns.held import NO_LONGER_WAITING, NO_WINDOW, Choice, How, Plan, Released, release_places
+from campaigns.models import CampaignLead
 from campaigns.policy import Facts, next_turn
 from campaigns.reasons import Reason
 from campaigns.rules import zones_for
@@ -29,76 +30,32 @@ AT_ONCE = 200
 SLICE = 500
 JOB = "release_held"
 DEFAULT_HOURS, MOST_HOURS = 4.0, 168.0
-NO_LONGER_WAITING = "no_longer_waiting"  # somebody else decided, or the run ended, while we waited for the lead
-NO_WINDOW = "no_window"  # no contact hour is left for the lead: it stays held
 NOT_HELD = {"held_reason": "", "held_since": None}
 
 
-class How(StrEnum):
-    """What is done with them."""
-
-    SPREAD = "spread"
-    NEXT_WINDOW = "next_window"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which of the waiting steps: these ids, or all that match every filter given. Without any: all."""
-
-    ids: tuple[str, ...] = ()
-    sequences: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    leads: tuple[str, ...] = ()
-
-    def rows(self) -> QuerySet[SequenceStepExecution]:
-        asked = {
-            "pk__in": self.ids,
-            "sequence__in": self.sequences,
-            "held_reason__in": self.reasons,
-            "step__channel__in": self.channels,
-            "lead__in": self.leads,
-        }
-        return SequenceStepExecution.objects.waiting_for_staff().filter(**{k: v for k, v in asked.items() if v})
+def steps_of(choice: Choice) -> QuerySet[SequenceStepExecution]:
+    """The chosen steps; none when only campaigns are asked for."""
+    if choice.campaigns and not choice.sequences:
+        return SequenceStepExecution.objects.none()
+    asked = {
+        "pk__in": choice.ids,
+        "sequence__in": choice.sequences,
+        "held_reason__in": choice.reasons,
+        "step__channel__in": choice.channels,
+        "lead__in": choice.leads,
+    }
+    return SequenceStepExecution.objects.waiting_for_staff().filter(**{k: v for k, v in asked.items() if v})
 
 
-@dataclass(frozen=True)
-class Plan:
-    """One decision: how, from when on, over how many hours, for how many steps together."""
-
-    how: How
-    start: datetime
-    hours: float
-    total: int
-
-    def time_of(self, place: int) -> datetime:
-        """When the step at that place of the whole leaves, if they are spread evenly."""
-        return self.start + timedelta(hours=self.hours) * (place / max(self.total, 1))
-
-
-@dataclass
-class Released:
-    """How many steps were released, moved or skipped, who was left out and why, and which runs that completed."""
-
-    changed: int = 0
-    completed: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    first_at: datetime | None = None
-    last_at: datetime | None = None
-
-    def add(self, other: "Released") -> None:
-        self.changed += other.changed
-        self.completed += other.completed
-        self.left_out.update(other.left_out)
-        times = [at for at in (self.first_at, self.last_at, other.first_at, other.last_at) if at]
-        self.first_at, self.last_at = min(times, default=None), max(times, default=None)
+def count_of(choice: Choice) -> int:
+    """How many steps and campaign contacts the choice is about."""
+    return steps_of(choice).count() + choice.places().count()
 
 
 def release(
     choice: Choice, how: How, *, hours: float = DEFAULT_HOURS, now: datetime, actor: Actor
 ) -> "tuple[Released | None, Job | None]":
-    """Decide about the chosen steps: at once, or as a job when they are more than ``AT_ONCE``.
+    """Decide about the chosen steps and campaign contacts: at once, or as a job when they are more than ``AT_ONCE``.
 
     *spread* lets them come due evenly over the hours, the longest waiting first; *next_window* when each lead's
     contact hours are next open; *skip* leaves them out, and the sequence goes on. Who asks twice finds nothing left.
@@ -131,15 +88,19 @@ def run_job(progress: Progress) -> None:
 
 
 def _plan(choice: Choice, how: How, hours: float, now: datetime) -> Plan:
-    found = choice.rows().aggregate(total=Count("pk"), held=Max("held_since"))
+    found = [rows.aggregate(total=Count("pk"), held=Max("held_since")) for rows in (steps_of(choice), choice.places())]
     # Nothing is released before it was held: the time that decides may have been moved ahead of ours
-    return Plan(how, max(now, found["held"] or now), hours, found["total"])
+    start = max(now, *(one["held"] or now for one in found))
+    return Plan(how, start, hours, sum(one["total"] for one in found))
 
 
 def _waiting_ids(choice: Choice, plan: Plan) -> list[str]:
     """The longest waiting first; what came to wait after the decision is not part of it."""
-    rows = choice.rows().filter(Q(held_since=None) | Q(held_since__lte=plan.start))
-    return list(rows.order_by("scheduled_at", "pk").values_list("pk", flat=True))
+    found: list[tuple[datetime, str]] = []
+    for rows in (steps_of(choice), choice.places()):
+        before: Any = rows.filter(Q(held_since=None) | Q(held_since__lte=plan.start)).order_by()
+        found += before.values_list("scheduled_at", "pk")
+    return [pk for _at, pk in sorted(found, key=lambda one: (one[0] or plan.start, one[1]))]
 
 
 # One slice ---------------------------------------------------------------------------------------------------------
@@ -147,12 +108,17 @@ def _waiting_ids(choice: Choice, plan: Plan) -> list[str]:
 
 def _release_slice(ids: Sequence[str], place: int, plan: Plan, actor: Actor) -> Released:
     """Under the leads' locks, and only what still waits. ``place`` is the first one's place of the whole."""
-    picked = SequenceStepExecution.objects.filter(pk__in=ids).values_list("lead_id", flat=True)
-    leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=set(picked)).locked()}
-    waiting = SequenceStepExecution.objects.waiting_for_staff().filter(pk__in=ids, lead__in=leads)
-    rows = {row.pk: row for row in waiting.select_related("enrollment__lead", "enrollment__sequence", "step")}
-    result = Released()
-    result.left_out[NO_LONGER_WAITING] += len(ids) - len(rows)
+    steps, places = SequenceStepExecution.objects.waiting_for_staff(), CampaignLead.objects.waiting_for_staff()
+    picked: set[str] = set(steps.filter(pk__in=ids).values_list("lead_id", flat=True))
+    picked |= set(places.filter(pk__in=ids).values_list("lead_id", flat=True))
+    leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=picked).locked()}
+    waiting = steps.filter(pk__in=ids, lead__in=leads).select_related(
+        "enrollment__lead", "enrollment__sequence", "step"
+    )
+    rows = {row.pk: row for row in waiting}
+    held = {row.pk: row for row in places.filter(pk__in=ids, lead__in=leads).select_related("campaign")}
+    result = release_places([(place + n, held[pk]) for n, pk in enumerate(ids) if pk in held], leads, plan, actor)
+    result.left_out[NO_LONGER_WAITING] += len(ids) - len(rows) - len(held)
     in_order = [(place + n, rows[pk]) for n, pk in enumerate(ids) if pk in rows]
     if plan.how == How.SKIP:
         _skip([row for _place, row in in_order], leads, plan.start, actor, result)

@@ -9,13 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from campaigns.held import Choice, Group, HeldElsewhere, How
 from retention_center.api.serializers import WireSerializer
 from retention_center.api.text import SENTENCE, is_storable
 from retention_center.api.views import WireView
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from sequences import catching_up, waiting
-from sequences.catching_up import Choice, How
 
 MOST_IDS = 5_000
 IDS_SHOWN = 200
@@ -45,6 +45,7 @@ class HeldFilterSerializer(WireSerializer):
     """All that is given must match; an empty filter is everything that waits for staff."""
 
     sequence_id = WordsField(required=False)
+    campaign_id = WordsField(required=False)
     reason = WordsField(required=False)
     channel = WordsField(required=False)
     lead_id = WordsField(required=False)
@@ -59,7 +60,10 @@ class HeldFilterSerializer(WireSerializer):
 
 
 class ReleaseSerializer(WireSerializer):
-    """``ids`` of executions, or a ``filter``; what is done with them, and for ``spread`` over how many hours."""
+    """``ids`` of executions and of places in campaigns, or a ``filter``; what is done with them.
+
+    ``hours`` is over how many hours to ``spread`` them.
+    """
 
     ids = serializers.ListField(
         child=serializers.CharField(max_length=40), required=False, allow_empty=False, max_length=MOST_IDS
@@ -88,20 +92,25 @@ class HeldCauseSerializer(WireSerializer):
 class HeldElsewhereSerializer(HeldCauseSerializer):
     """Held, but not for staff: goes on by itself once the cause ends."""
 
-    sequence_id = serializers.CharField()
-    sequence_name = serializers.CharField()
+    sequence_id = serializers.CharField(allow_null=True)
+    sequence_name = serializers.CharField(allow_null=True)
+    campaign_id = serializers.CharField(allow_null=True)
+    campaign_name = serializers.CharField(allow_null=True)
 
 
 class HeldGroupSerializer(WireSerializer):
-    """What waits in one sequence for one reason.
+    """What waits in one sequence, or in one campaign, for one reason.
 
     ``lookedAt`` were judged as the processor would judge them now: ``stillRight`` would leave (or wait for a window),
     ``noLongerRight`` would not. ``ids`` are the longest waiting, at most 200.
     """
 
-    sequence_id = serializers.CharField()
-    sequence_name = serializers.CharField()
-    sequence_status = serializers.CharField()
+    sequence_id = serializers.CharField(allow_null=True)
+    sequence_name = serializers.CharField(allow_null=True)
+    sequence_status = serializers.CharField(allow_null=True)
+    campaign_id = serializers.CharField(allow_null=True)
+    campaign_name = serializers.CharField(allow_null=True)
+    campaign_status = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
     sentence = serializers.CharField()
     count = serializers.IntegerField()
@@ -114,7 +123,7 @@ class HeldGroupSerializer(WireSerializer):
 
 
 class HeldSerializer(WireSerializer):
-    """By sequence and reason, most first; ``elsewhere`` is what does not wait for staff."""
+    """By sequence or campaign and by reason, most first; ``elsewhere`` is what does not wait for staff."""
 
     data = HeldGroupSerializer(many=True)
     total = serializers.IntegerField()
@@ -175,15 +184,26 @@ def _choice(values: dict[str, Any]) -> Choice:
     if "ids" in values:
         return Choice(ids=tuple(values["ids"]))
     chosen = values["filter"]
-    names = {"sequence_id": "sequences", "reason": "reasons", "channel": "channels", "lead_id": "leads"}
+    names = {
+        "sequence_id": "sequences",
+        "campaign_id": "campaigns",
+        "reason": "reasons",
+        "channel": "channels",
+        "lead_id": "leads",
+    }
     return Choice(**{names[name]: words for name, words in chosen.items()})
 
 
-def _told(group: waiting.Group) -> dict[str, Any]:
+def _owner(one: Group | HeldElsewhere) -> dict[str, str | None]:
+    """Whose it is: the names of the other kind are null."""
+    kind, other = ("campaign", "sequence") if one.is_campaign else ("sequence", "campaign")
+    told = {"id": one.owner.pk, "name": one.owner.name, "status": one.owner.status}
+    return {f"{kind}_{name}": value for name, value in told.items()} | {f"{other}_{name}": None for name in told}
+
+
+def _told(group: Group) -> dict[str, Any]:
     return {
-        "sequence_id": group.sequence.pk,
-        "sequence_name": group.sequence.name,
-        "sequence_status": group.sequence.status,
+        **_owner(group),
         "reason": group.reason,
         "sentence": group.sentence,
         "count": group.waiting,
@@ -198,10 +218,9 @@ def _told(group: waiting.Group) -> dict[str, Any]:
     }
 
 
-def _told_elsewhere(one: waiting.HeldElsewhere) -> dict[str, Any]:
+def _told_elsewhere(one: HeldElsewhere) -> dict[str, Any]:
     return {
-        "sequence_id": one.sequence.pk,
-        "sequence_name": one.sequence.name,
+        **_owner(one),
         "reason": one.reason,
         "sentence": one.sentence,
         "count": one.count,

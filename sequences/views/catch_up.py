@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from campaigns.held import Group
 from campaigns.models import ContactPolicy
 from retention_center import audit
 from retention_center.auth.roles import needs
@@ -25,7 +26,6 @@ from sequences import catching_up, waiting
 from sequences.catching_up import Choice, How, Released
 from sequences.models import SequenceStepExecution
 from sequences.views import beats
-from sequences.waiting import Group
 
 LEAVE = "leave"
 LABELS = {How.SPREAD: "Release", How.NEXT_WINDOW: "Next window", How.SKIP: "Skip"}
@@ -55,8 +55,11 @@ class Row:
 
     @property
     def href(self) -> str:
-        """The steps themselves."""
-        rows = reverse("sequence-executions", args=[self.group.sequence.pk])
+        """The steps or places themselves."""
+        if self.group.is_campaign:
+            places = reverse("campaign-leads", args=[self.group.owner.pk])
+            return f"{places}?{urlencode({'heldReason': self.group.reason})}"
+        rows = reverse("sequence-executions", args=[self.group.owner.pk])
         return f"{rows}?{urlencode({'state': 'held', 'reason': self.group.reason})}"
 
 
@@ -64,20 +67,20 @@ class Row:
 class Decision:
     """What the button does with one group."""
 
-    sequence: str
+    owner: str  # the id of a sequence or of a campaign
     reason: str
     how: How
 
     @property
     def choice(self) -> Choice:
-        return Choice(sequences=(self.sequence,), reasons=(self.reason,))
+        return Choice(sequences=(self.owner,), campaigns=(self.owner,), reasons=(self.reason,))
 
     def __str__(self) -> str:
-        return f"{self.sequence}.{self.reason}:{self.how}"
+        return f"{self.owner}.{self.reason}:{self.how}"
 
 
 def key_of(group: Group) -> str:
-    return f"{group.sequence.pk}.{group.reason}"
+    return f"{group.owner.pk}.{group.reason}"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -96,7 +99,7 @@ def _desk(request: HttpRequest) -> HttpResponse:
     chosen = {key_of(group): _how(request.GET.get(key_of(group), "")) for group in groups}
     rows = [Row(group, chosen[key_of(group)], _choices(group, chosen, hours)) for group in groups]
     counts = Counter({how: sum(row.group.waiting for row in rows if row.how == how) for how in How})
-    decisions = [Decision(row.group.sequence.pk, row.group.reason, How(row.how)) for row in rows if row.how != LEAVE]
+    decisions = [Decision(row.group.owner.pk, row.group.reason, How(row.how)) for row in rows if row.how != LEAVE]
     context = {
         "rows": rows,
         "total": sum(group.waiting for group in groups),
@@ -159,7 +162,7 @@ def _decide(request: HttpRequest) -> HttpResponse:
     hours = _hours(request.POST.get("hours", ""))
     counts: Counter[How] = Counter()
     for decision in decisions:
-        counts[decision.how] += decision.choice.rows().count()
+        counts[decision.how] += catching_up.count_of(decision.choice)
     if counts.total() > CONFIRMED_ABOVE and "confirmed" not in request.POST:
         context = {"decisions": decisions, "hours": hours, "button": in_words(counts), "counts": dict(counts)}
         return render(request, "sequences/catch_up_confirm.html", context)
@@ -168,14 +171,14 @@ def _decide(request: HttpRequest) -> HttpResponse:
 
 
 def _decisions(texts: Sequence[str]) -> list[Decision] | None:
-    """As the page's form sends them: "sequence.reason:how"."""
+    """As the page's form sends them: "owner.reason:how"."""
     found = []
     for text in texts:
         key, _colon, how = text.rpartition(":")
-        sequence, _dot, reason = key.partition(".")
-        if how not in set(How) or not sequence or not reason:
+        owner, _dot, reason = key.partition(".")
+        if how not in set(How) or not owner or not reason:
             return None
-        found.append(Decision(sequence, reason, How(how)))
+        found.append(Decision(owner, reason, How(how)))
     return found
 
 
@@ -191,7 +194,7 @@ def _carry_out(request: HttpRequest, decisions: Sequence[Decision], hours: int) 
             left_out.update(released.left_out)
         queued += (job.total or 0) if job else 0
     if queued:
-        messages.info(request, f"{plural(queued, 'step')} are being worked through; this page tells how far it is.")
+        messages.info(request, f"{plural(queued, 'contact')} are being worked through; this page tells how far it is.")
     if done.total() or not queued:
         said = in_words(done, {how: f"{word}:" for how, word in DONE.items()})
         messages.success(request, f"{said or 'Nothing of it waited any more'}.{_left(left_out)}")

@@ -104,7 +104,7 @@ def test_many_become_a_job_whose_progress_the_desk_tells(as_operator, monkeypatc
     hold(sequence, 3)
 
     answer = as_operator.post(URL, {"decide": [f"{sequence.pk}.late:spread"], "hours": "4"}, follow=True)
-    assert "3 steps are being worked through" in text_of(answer)
+    assert "3 contacts are being worked through" in text_of(answer)
     jobs.work_on(Job.objects.get().pk)
 
     assert "Released: 3 of 3 steps done" in text_of(as_operator.get(URL))

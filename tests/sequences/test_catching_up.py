@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections, transaction
 
+from campaigns.assigning import assign
 from campaigns.models import ContactAttempt, ContactPolicy
 from leads.consent import opt_out
 from leads.models import Lead
@@ -17,7 +18,16 @@ from sequences import catching_up, processor, waiting
 from sequences.catching_up import Choice, How
 from sequences.enrolling import convert_leads, enroll, pause, resume
 from sequences.models import RetentionSequence, SequenceStepExecution
-from tests.builders import make_enrollment, make_execution, make_integration, make_lead, make_leads, make_sequence
+from tests.builders import (
+    make_campaign,
+    make_enrollment,
+    make_execution,
+    make_integration,
+    make_lead,
+    make_leads,
+    make_script,
+    make_sequence,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("healthy")]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -293,7 +303,7 @@ def test_the_survey_counts_by_sequence_and_reason_and_says_what_is_no_longer_rig
 
     first, second = waiting.survey(back)
 
-    assert (first.sequence, first.reason, first.waiting, dict(first.by_channel)) == (sequence, "late", 4, {"EMAIL": 4})
+    assert (first.owner, first.reason, first.waiting, dict(first.by_channel)) == (sequence, "late", 4, {"EMAIL": 4})
     assert (first.oldest, first.still_right, first.is_sampled) == (now, 2, False)
     assert dict(first.not_right) == {"suppressed": 1, "no_address": 1}
     assert (second.waiting, second.still_right) == (1, 1)
@@ -327,7 +337,7 @@ def test_what_goes_on_by_itself_does_not_wait_for_staff(now, sandbox):
     processor.run(now)
 
     assert waiting.survey(now) == []
-    assert [(one.sequence, one.reason, one.count) for one in waiting.held_elsewhere()] == [(sequence, "no_provider", 2)]
+    assert [(one.owner, one.reason, one.count) for one in waiting.held_elsewhere()] == [(sequence, "no_provider", 2)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -348,3 +358,60 @@ def test_of_two_who_decide_at_once_one_finds_nothing_left(now):
 
     assert sum(found) == 40
     assert STEPS.filter(step_key="step-1", status=STATUS.SKIPPED).count() in {0, 40}
+
+
+# What waits in campaigns -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def late_campaign(now):
+    """Three leads of a campaign by e-mail, then by SMS, whose first contact came late: the campaign, and when."""
+    campaign = make_campaign(channels=["EMAIL", "SMS"], meta={"delayBetweenChannels": 3_600_000})
+    make_script("EMAIL", is_default=True)
+    make_script("SMS", is_default=True)
+    assign(campaign, [make_lead().pk for _ in range(3)], now, SYSTEM)
+    back = now + 3 * DAY
+    processor.run(back)
+    assert set(campaign.campaign_leads.values_list("held_reason", "due_at")) == {("late", None)}
+    return campaign, back
+
+
+def test_the_survey_tells_of_campaigns_beside_sequences(late_campaign):
+    campaign, back = late_campaign
+    suppress(Lead.objects.first().email, channel="EMAIL", reason="opted_out", source="test", now=back, actor=SYSTEM)
+    after_an_outage(make_sequence(1), make_leads(2), back - 3 * DAY)
+    first, second = waiting.survey(back)
+    assert (first.owner, first.reason, first.waiting, dict(first.by_channel)) == (campaign, "late", 3, {"EMAIL": 3})
+    assert first.reasons == [("suppressed", first.reasons[0][1], 1)]
+    assert (first.is_campaign, second.is_campaign) == (True, False)
+    assert waiting.count() == 5
+
+
+def test_a_spread_releases_steps_and_campaign_contacts_together(late_campaign):
+    campaign, back = late_campaign
+    after_an_outage(make_sequence(1), make_leads(3), back - 3 * DAY)
+    assert decide(How.SPREAD, back, hours=6).changed == 6
+    places = campaign.campaign_leads.values_list("due_at", flat=True)
+    assert len({*places, *STEPS.values_list("due_at", flat=True)}) == 6
+    for hour in range(8):
+        processor.run(back + hour * HOUR)
+    assert ContactAttempt.objects.filter(channel="EMAIL").count() == 6
+    assert AuditEvent.objects.filter(action="decide about held contact").count() == 3
+
+
+def test_a_skipped_campaign_contact_goes_on_with_the_next_channel(late_campaign):
+    campaign, back = late_campaign
+    assert decide(How.SKIP, back, Choice(campaigns=(campaign.pk,))).changed == 3
+    processor.run(back)
+    assert set(ContactAttempt.objects.values_list("channel", flat=True)) == {"SMS"}
+    assert decide(How.SKIP, back).changed == 0
+
+
+def test_campaign_contacts_move_to_the_next_window_and_filters_leave_out_the_other_kind(late_campaign):
+    campaign, back = late_campaign
+    Lead.objects.update(time_zone="Asia/Tokyo")
+    assert decide(How.NEXT_WINDOW, back, Choice(sequences=("none",))).changed == 0
+    assert decide(How.NEXT_WINDOW, back, Choice(channels=("SMS",))).changed == 0
+    assert decide(How.NEXT_WINDOW, back, Choice(channels=("EMAIL",), leads=(Lead.objects.first().pk,))).changed == 1
+    due = campaign.campaign_leads.exclude(due_at=None).get().due_at
+    assert back + 7 * HOUR < due < back + 9 * HOUR
