@@ -84,6 +84,14 @@ def _strangers(_now: datetime) -> QuerySet[SequenceStepExecution]:
     return doctor.where(SequenceStepExecution, sql)
 
 
+def _of_another_version(_now: datetime) -> QuerySet[SequenceStepExecution]:
+    """Steps that wait though they are not of the version their run follows: `moving` should have pointed them at it."""
+    edited = RetentionSequence.objects.filter(version__gt=1).values("pk")
+    waiting = SequenceStepExecution.objects.scheduled().filter(sequence__in=edited, run_no=F("enrollment__run_no"))
+    open_ones = waiting.filter(enrollment__status__in=SequenceEnrollment.OPEN)
+    return open_ones.exclude(step__version=F("enrollment__version"))
+
+
 def _miscounted(_now: datetime) -> QuerySet[SequenceEnrollment]:
     """Open runs that have not done as many steps as they say."""
     sql = (
@@ -177,6 +185,12 @@ CHECKS = [
     Check("INV-9r", "A run that was ended early says why.", _ended_without_a_reason, is_scan=True),
     Check("INV-10", "What is in flight has an owner, a lease and a fence.", _unleased, is_scan=True),
     Check("INV-18", "An execution's step belongs to its enrollment's sequence.", _strangers),
+    Check(
+        "INV-18v",
+        "A step that waits is of the version its run follows.",
+        _of_another_version,
+        repair=_by(repairs.follow_version, _of_another_version),
+    ),
     Check(
         "INV-24",
         "A run has done as many steps as it says.",

@@ -19,6 +19,7 @@ from retention_center.lib.bulk import insert_rows
 from sequences.advancing import Finished, advance, next_step, schedule
 from sequences.enrolling import CLOSED
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.moving import repoint
 
 AT_ONCE = 500
 Status = SequenceStepExecution.Status
@@ -84,6 +85,17 @@ def recount_steps(found: QuerySet[SequenceEnrollment], _now: datetime) -> int:
             for enrollment in counted:
                 changed += SequenceEnrollment.objects.filter(pk=enrollment.pk).update(current_step=enrollment.done)
             _audit(enrollments, {"repair": "the number of steps done"})
+    return changed
+
+
+def follow_version(found: QuerySet[SequenceStepExecution], now: datetime) -> int:
+    """Point waiting steps at the version their run follows, or complete the runs that have nothing left in it."""
+    changed = 0
+    for rows in _slices(found):
+        with transaction.atomic():
+            list(Lead.objects.filter(pk__in={row.lead_id for row in rows}).locked().values_list("pk"))
+            changed += repoint([row.pk for row in rows], now)
+            _audit(rows, {"repair": "the step of the version that the run follows"})
     return changed
 
 

@@ -128,6 +128,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "INV-16": lambda: Lead.objects.update(status="CONTACTED"),
     "INV-16r": lambda: make_conversion(SequenceEnrollment.objects.first().lead, confirmed_at=clock.now() + LONG_AGO),
     "INV-18": lambda: SequenceStepExecution.objects.update(lead=make_lead()),
+    "INV-18v": lambda: (RetentionSequence.objects.update(version=2), SequenceEnrollment.objects.update(version=2)),
     "INV-21": lambda: Lead.objects.update(erased_at=clock.now()),
     "INV-21s": lambda: Lead.objects.first().suppressions.create(address_digest="", reason="x", source="x"),
     "L1": lambda: SequenceStepExecution.objects.scheduled().update(due_at=clock.now() - LONG_AGO),
@@ -237,7 +238,7 @@ def test_windows_are_judged_on_the_local_clock(hours, days, weekday, at, is_open
 
 REPAIRED = {
     "INV-7", "INV-7e", "INV-9", "INV-9c", "INV-9d", "INV-14a", "INV-16", "INV-16r", "INV-21", "INV-21a", "INV-21c",
-    "INV-21e", "INV-21p", "INV-21r", "INV-24", "L1h", "L2f",
+    "INV-18v", "INV-21e", "INV-21p", "INV-21r", "INV-24", "L1h", "L2f",
 }  # fmt: skip
 
 
