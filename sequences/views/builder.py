@@ -18,7 +18,7 @@ from retention_center.lib.channels import Channel
 from retention_center.models import Role, User
 from retention_center.pages.partials import is_partial, pick_template
 from retention_center.pages.words import plural
-from sequences import condition_form, drafting, stats, trigger_config
+from sequences import condition_form, drafting, entrants, stats, trigger_config
 from sequences.api.serializers import LONGEST_DELAY
 from sequences.building import RULES, UNITS
 from sequences.changing import CannotChange
@@ -181,6 +181,7 @@ class Builder(DraftForm):
             "notices": self.notices,
             "banner": trigger_config.sentence(self.sequence),
             "matching": previews.matching(self.sequence, self.now),
+            "entrants": entrants.in_words(self.sequence, self.now),
             "script_groups": self._script_groups(),
             "units": UNITS.items(),
             "rules": RULES.items(),
