@@ -67,7 +67,7 @@ class Walk:
             run.results[run.step.key] = TAKEN
             at = self._advance(run, self.now)
         contacts: list[Contact] = []
-        waits: set[tuple[str, Reason]] = set()
+        waits = self._waiting(run)
         while at is not None and at < self.end:
             item = item_of(run.row, run.lead, run.step, self.sequence)
             item.conditions_hold = self._conditions_hold(run)
@@ -76,7 +76,7 @@ class Walk:
             decision = policy.decide(facts, at)
             provider = facts.provider or ""
             if decision.sends and (free_at := self.lanes.opens_at(provider, at)) > at:
-                waits.add((run.step.key, Reason.BEYOND_PACE))
+                waits.add((run.step.key, str(Reason.BEYOND_PACE)))
                 at = free_at
                 continue
             if decision.sends and (reason := self.fitting.reason(item)):
@@ -88,8 +88,13 @@ class Walk:
                 at = self._advance(run, at)
             else:
                 at = self._not_sent(run, decision, at, waits)
-        self.tally.held.update(str(reason) for _key, reason in waits)
+        self.tally.held.update(reason for _key, reason in waits)
         return contacts
+
+    def _waiting(self, run: Run) -> set[tuple[str, str]]:
+        """What the open step waits for already, as (step, reason)."""
+        row = run.row
+        return {(run.step.key, row.held_reason)} if row.held_reason and row.due_at and row.due_at > self.now else set()
 
     def _contact(self, run: Run, provider: str, at: datetime) -> None:
         self.tally.contact(at, run.step.channel, provider)
@@ -98,7 +103,7 @@ class Walk:
         if run.lead.status == Lead.Status.NEW:
             run.lead.status = Lead.Status.CONTACTED
 
-    def _not_sent(self, run: Run, decision: Decision, at: datetime, waits: set[tuple[str, Reason]]) -> datetime | None:
+    def _not_sent(self, run: Run, decision: Decision, at: datetime, waits: set[tuple[str, str]]) -> datetime | None:
         """What the engine would do with a hold, a skip or a stop: when to look again, None for never."""
         reason = decision.reason
         if reason is None or decision.effect == Effect.STOP:
@@ -113,7 +118,7 @@ class Walk:
         if foreseen is None:
             self.tally.blocked[str(reason)] += 1
         else:
-            waits.add((run.step.key, reason))
+            waits.add((run.step.key, str(reason)))
         return foreseen
 
     def _advance(self, run: Run, at: datetime) -> datetime | None:

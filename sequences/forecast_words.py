@@ -59,7 +59,8 @@ def _entrants(sequence: RetentionSequence, tally: Tally) -> str:
         return "Nobody is enrolled by hand or by the API meanwhile."
     known = f"{plural(tally.entering, 'known lead enters', 'known leads enter')} by themselves"
     most = f", at most {number(sequence.entrants_per_day)} a day" if sequence.entrants_per_day else ""
-    return f"{known}{most}; nobody new is added, and nobody enters a second time."
+    existing = "" if sequence.activated_at else " (those who match already are taken too)"
+    return f"{known}{most}{existing}; nobody new is added, and whoever finishes in these days does not enter again."
 
 
 def _costs(tally: Tally) -> list[str]:

@@ -247,6 +247,14 @@ def test_totals_tell_who_and_why_not(now):
     SequenceEnrollment.objects.filter(lead=off).delete()  # a state that only this test makes
 
 
+def test_what_waits_already_is_told_with_what_will_have_to_wait(now):
+    sequence = make_sequence(2)
+    enter(sequence, make_leads(1), now.replace(hour=23))
+    processor.run(now.replace(hour=23))
+
+    assert forecast(sequence, 3, now.replace(hour=23, minute=30))["totals"]["held"] == {"quiet_hours": 1}
+
+
 def test_what_stops_sending_is_told_and_nothing_is_foreseen_behind_it(now):
     SendingPause.objects.create(scope=SendingPause.Scope.ALL)
     sequence = make_sequence(2)
@@ -273,7 +281,9 @@ def test_costs_are_the_average_of_past_contacts_and_unknown_ones_are_said_to_be(
 
 
 def test_a_draft_is_foreseen_as_if_it_were_activated_now(now):
-    sequence = make_sequence(1, status="DRAFT", trigger_type="new_lead", trigger_config={"source": "CRM"})
+    sequence = make_sequence(
+        1, status="DRAFT", activated_at=None, trigger_type="new_lead", trigger_config={"source": "CRM"}
+    )
     for _ in range(3):
         make_lead(source="CRM", created_at=now, matched_at=now)
     make_lead(source="elsewhere")
@@ -282,6 +292,7 @@ def test_a_draft_is_foreseen_as_if_it_were_activated_now(now):
 
     assert (result["totals"]["entering"], result["totals"]["contacts"]) == (3, 3)
     assert any("as if it were activated now" in sentence for sentence in result["assumptions"])
+    assert any("match already are taken too" in sentence for sentence in result["assumptions"])
     assert RetentionSequence.objects.get(pk=sequence.pk).status == "DRAFT"
 
 
