@@ -14,6 +14,7 @@ from campaigns.delivery.work import Answer, Intent, Outcome
 from campaigns.models import ContactAttempt
 from campaigns.policy import LOOK_AGAIN
 from campaigns.reasons import Reason
+from integrations import breaker
 from integrations.providers.base import NotSent, OutcomeUnknown, Provider
 from integrations.providers.registry import ActiveProviders
 from leads.suppression import addresses_of, standing_for
@@ -45,9 +46,12 @@ def call_in_groups(
 
 def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, deadline: float) -> Iterator[list[Answer]]:
     # A provider that answers in this process is called for all at once; a real one for as many as run side by side
-    size = provider.parallel or len(intents)
+    size, since = provider.parallel or len(intents), clock.now()
     with ThreadPoolExecutor(max_workers=max(provider.parallel, 1)) as pool:
-        for group in batched(intents, size):
+        for number, group in enumerate(batched(intents, size)):
+            if number and breaker.turned_away(provider.name, since, clock.now()):
+                yield [_not_called(intent) for intent in group]
+                continue
             begun, called_at = _begin(provider, group, wanted, deadline)
             seam("begun")
             called = [intent for intent in group if intent.attempt_id in begun]
@@ -112,7 +116,9 @@ def _refused(intent: Intent, refusal: NotSent) -> Answer:
         return Answer(intent, Outcome.POSTPONED, reason=Reason.PROVIDER_REFUSES, detail=detail, wait=wait)
     known = {str(reason): reason for reason in Reason}
     reason = known.get(refusal.reason, Reason.REFUSED)
-    return Answer(intent, Outcome.REFUSED, reason=reason, detail=detail, is_permanent=refusal.permanent)
+    refused = Answer(intent, Outcome.REFUSED, reason=reason, detail=detail, is_permanent=refusal.permanent)
+    refused.told = refusal.reports
+    return refused
 
 
 def _not_called(intent: Intent) -> Answer:

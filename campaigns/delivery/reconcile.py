@@ -109,5 +109,6 @@ def _intent(item: WorkItem, attempt: ContactAttempt) -> Intent:
         subject=attempt.message.get("subject", ""),
         text=attempt.message.get("text", ""),
         html=attempt.message.get("html", ""),
+        called_at=attempt.called_at,
     )
     return Intent(replace(item, try_no=attempt.try_no), attempt.provider, message)

@@ -93,17 +93,21 @@ def _reason(attempt: ContactAttempt, answer: Answer) -> str:
 
 
 def _reports(answers: Sequence[Answer]) -> list[InboundEvent]:
-    """What a provider already reports while accepting (the sandbox does) goes the way of every report: the inbox."""
+    """What a provider already reports while accepting (the sandbox does) or refusing (Twilio, of a person who had said
+    STOP) goes the way of every report: the inbox."""
     return [
         InboundEvent(
             provider=answer.intent.provider,
             kind=report.kind,
-            event_key=f"{answer.receipt.reference}:{report.kind}:{number}",
+            event_key=f"{reference or answer.intent.message.key}:{report.kind}:{number}",
             facts=dict(report.facts),
             attempt_id=answer.intent.attempt_id,
-            provider_ref=answer.receipt.reference,
+            provider_ref=reference,
         )
         for answer in answers
-        if answer.receipt
-        for number, report in enumerate(answer.receipt.reports)
+        if answer.receipt or answer.told
+        for reference, reports in [
+            (answer.receipt.reference, answer.receipt.reports) if answer.receipt else ("", answer.told)
+        ]
+        for number, report in enumerate(reports)
     ]

@@ -12,6 +12,7 @@ from campaigns.models import Campaign, ContactAttempt, Script
 from campaigns.policy import Decision
 from campaigns.reasons import Reason
 from integrations.providers.base import Message, Receipt
+from integrations.providers.base import Report as Told
 from leads.models import Lead
 
 RETRY_AFTER = timedelta(hours=1)
@@ -75,6 +76,7 @@ class Answer:
     is_permanent: bool = False
     wait: timedelta = timedelta(0)  # how long a postponed one waits
     called_at: datetime | None = None  # empty: not called, or looked up
+    told: tuple[Told, ...] = ()  # what a refusal tells besides
 
 
 @dataclass(slots=True)

@@ -122,7 +122,7 @@ def test_a_reason_names_nobody(at):
 
 def test_the_list_of_providers_says_what_stands(as_operator, at):
     note(at, refused=1, detail="535 no")
-    assert "Resting" in as_operator.get("/integrations/").content.decode()
+    assert "Fails for everybody since" in as_operator.get("/integrations/").content.decode()
     page = as_operator.get("/integrations/smtp/").content.decode()
     assert "535 no" in page
     assert "Try now" in page
