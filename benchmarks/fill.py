@@ -7,6 +7,7 @@ from django.db import connection, models
 
 from integrations.models import InboundEvent
 from leads.models import Lead
+from retention_center.lib.bulk import listed
 from retention_center.models import AuditEvent
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStepExecution
 from tests.builders import (
@@ -60,10 +61,15 @@ def waiting_sequence(rows: int, now: datetime, *, due: int) -> RetentionSequence
     SequenceStepExecution.objects.filter(pk=template.pk).delete()
     SequenceEnrollment.objects.filter(pk=template.enrollment_id).delete()
     Lead.objects.filter(pk=template.lead_id).delete()
-    later = SequenceStepExecution.objects.order_by("pk").values("pk")[due:]
-    SequenceStepExecution.objects.filter(pk__in=later).update(due_at=now + timedelta(days=30))
+    SequenceStepExecution.objects.update(due_at=now + timedelta(days=30))
+    make_due(range(1, due + 1), now)
     analyze()
     return sequence
+
+
+def make_due(numbers: range, now: datetime) -> None:
+    """Some executions of `waiting_sequence`, from 1 on, come due."""
+    SequenceStepExecution.objects.filter(pk__in=listed(f"X{n}" for n in numbers)).update(due_at=now)
 
 
 def running_house(executions: int, now: datetime) -> None:
