@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from campaigns import wording
-from campaigns.models import Campaign
+from campaigns.models import Campaign, ContactPolicy
+from campaigns.rules import narrowed, organisation_rules
+from campaigns.windows import next_opening
+from retention_center.lib.channels import Channel
 
 MOST = 200
 
@@ -30,6 +34,15 @@ class Narrower:
 def everybody() -> list[Narrower]:
     """All that narrow something, campaigns first, by name."""
     return [one for path in settings.NARROWERS for one in import_string(path)()]
+
+
+def shut_channels(policy: ContactPolicy, narrowing: Mapping[str, Any], now: datetime) -> list[str]:
+    """The channels on which the policy and what narrows it together never open: what is due there waits for ever."""
+    return [
+        channel.label
+        for channel in Channel
+        if next_opening(narrowed(organisation_rules(policy, channel), [narrowing], channel), ("UTC",), now) is None
+    ]
 
 
 def campaigns() -> list[Narrower]:

@@ -11,6 +11,7 @@ from campaigns.forms import PolicyForm, take_errors
 from campaigns.models import ContactPolicy
 from retention_center import audit
 from retention_center.auth.roles import needs
+from retention_center.lib import clock
 from retention_center.models import Role
 from retention_center.pages.forms import answer_form
 
@@ -23,7 +24,7 @@ def policy_page(request: HttpRequest) -> HttpResponse:
         "policy": policy,
         "rules": wording.policy(policy),
         "channels": wording.by_channel(policy),
-        "narrowers": narrowers.everybody(),
+        "narrowers": [(one, narrowers.shut_channels(policy, one.rules, clock.now())) for one in narrowers.everybody()],
         "zone": settings.TIME_ZONE,
         "standing": sending.standing(),
     }

@@ -340,8 +340,15 @@ def test_the_policy_tells_who_narrows_it(as_viewer):
     page = as_viewer.get("/policy/").content.decode()
     assert "Contact days: Monday" in page
     assert "SMS only: at most 1 a day" in page
+    assert "no time is open" not in page
     assert "Paused one" not in page
     assert "Plain" not in page
+
+
+def test_the_policy_warns_of_rules_that_leave_no_time_open(as_viewer):
+    nights = {"contactHoursStart": "22:00", "contactHoursEnd": "23:00"}
+    make_campaign(name="Nights", status="ACTIVE", meta={"perChannel": {"SMS": nights, "CALL": nights}})
+    assert "no time is open for SMS, Call: what is due there waits" in as_viewer.get("/policy/").content.decode()
 
 
 def test_a_campaigns_rules_of_a_channel_are_kept_in_its_meta_and_what_nobody_touched_stays_exact(as_operator):
