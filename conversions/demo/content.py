@@ -261,7 +261,7 @@ def _sequence(
         version=1,
         activated_at=activated,
         created_at=made,
-        updated_at=made,
+        updated_at=now - timedelta(days=plan.stopped) if plan.status == "PAUSED" else made,
     )
     if activated and plan.trigger != RetentionSequence.Trigger.MANUAL:
         looked_until = now - timedelta(days=plan.stopped)

@@ -12,7 +12,6 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
-
 TOKENS_BEGIN = "gAAAA"  # every Fernet token: its version, and a time that will fit for another century
 
 
