@@ -24,10 +24,13 @@ from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
 from liquid.undefined import Undefined
 
+from campaigns import plain_scripts
+
 NAMES = ("firstName", "lastName", "email", "phone", "externalId", "source", "status", "unsubscribeUrl", "trackingUrl")
 NESTED = {"meta": None, "campaign": {"name"}, "sequence": {"name"}}  # None: any key below it
 LOOPS = 1_000
 OUTPUT_BYTES = 100_000
+PLAIN_AT_MOST = OUTPUT_BYTES // 4  # characters, however many bytes each takes
 DEPTH = 8
 LIST_ITEMS = 10_000
 LARGEST_NUMBER = 10**18
@@ -62,16 +65,23 @@ class BadTemplate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A text made ready: ``names`` are the placeholders it uses, ``template`` is None where it uses no Liquid."""
+    """A text made ready: ``names`` are the placeholders it uses, ``template`` is None where it uses no Liquid.
+
+    ``parts`` are its words and placeholders, where it is made of nothing else.
+    """
 
     source: str
     template: BoundTemplate | None
     names: frozenset[str]
+    parts: tuple[plain_scripts.Part, ...] | None = None
 
     def render(self, context: Mapping[str, Any]) -> str:
         """The text for one lead; raises EmptyPlaceholder or BadTemplate."""
         if self.template is None:
             return self.source
+        plain = plain_scripts.filled(self.parts, context) if self.parts else None
+        if plain is not None and len(plain) <= PLAIN_AT_MOST:
+            return plain
         try:
             return self.template.render(context)
         except EmptyPlaceholder:
@@ -93,7 +103,8 @@ def compiled(source: str, flavour: str = "text") -> Compiled:
     if unknown := sorted(set(used.filters) - _ENVIRONMENTS[flavour].filters.keys()):
         raise BadTemplate(f"There is no filter “{unknown[0]}”.")
     names = frozenset(str(name) for name in chain.from_iterable(used.globals.values()))
-    return Compiled(source, template, names)
+    parts = plain_scripts.parts_of(template) if flavour == "text" else None
+    return Compiled(source, template, names, parts)
 
 
 def unknown_names(names: frozenset[str]) -> list[str]:

@@ -1,9 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.models import Script
 from campaigns.rendering import BadTemplate, EmptyPlaceholder, context_for, placeholders, problems, render
+from campaigns.templating import compiled
 from leads.models import Lead
 
 UNSUBSCRIBE = "https://rc.example/u/abc?x=1&y=2"
@@ -162,3 +166,33 @@ def test_a_good_text_has_no_problems():
         "meta.city",
         "email",
     }
+
+
+PLACEHOLDERS = [
+    "{{ firstName }}",
+    "{{meta.city}}",
+    "{{ meta.size }}",
+    "{{ lastName | default: 'you' }}",
+    "{% if 1 %}x{% endif %}",
+]
+WORDS = st.one_of(st.none(), st.text(max_size=8), st.integers(), st.dictionaries(st.just("city"), st.text(max_size=5)))
+
+
+@given(
+    parts=st.lists(st.one_of(st.sampled_from(PLACEHOLDERS), st.text("ab {}%<\n", max_size=5)), max_size=6),
+    first=WORDS,
+    meta=WORDS,
+)
+def test_the_short_way_writes_what_liquid_writes(parts, first, meta):
+    context = {"firstName": first, "lastName": None, "meta": meta}
+    try:
+        text = compiled("".join(parts))
+    except BadTemplate:
+        return
+    outcomes = []
+    for way in (text, replace(text, parts=None)):
+        try:
+            outcomes.append(way.render(context))
+        except (EmptyPlaceholder, BadTemplate) as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
