@@ -49,7 +49,7 @@ class ChannelRulesForm(VersionedForm):
             for field, value in shown(own or {}).items()
         }
         own_fields = {f"{channel}_{name}": made for channel in Channel.values for name, made in _channel_fields()}
-        self.base_fields = {**type(self).base_fields, **own_fields}
+        self.base_fields = {**type(self).base_fields, **own_fields}  # type: ignore[misc]  # of this form alone
         super().__init__(*args, initial=told | dict(initial), **kwargs)
 
     @property
@@ -89,7 +89,9 @@ class ChannelRulesForm(VersionedForm):
 
     def _milliseconds(self, minutes: int, untouched: int | None) -> int:
         if not 0 <= minutes * MINUTE <= self.longest_gap:
-            raise ValidationError(f"Give a whole number of minutes from 0 to {self.longest_gap // MINUTE:,}.", code="number")
+            raise ValidationError(
+                f"Give a whole number of minutes from 0 to {self.longest_gap // MINUTE:,}.", code="number"
+            )
         return untouched or minutes * MINUTE
 
 
