@@ -1,5 +1,8 @@
 """The filters of campaigns, campaign leads, scripts and attempts: names as on the wire, one set for page and API."""
 
+from functools import reduce
+from operator import or_
+
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
@@ -52,15 +55,33 @@ class CampaignFilters(WireFilterSet):
         fields: tuple[str, ...] = ()
 
 
+PLACE_STATES = [
+    ("planned", "Planned"),
+    ("held", "Held"),
+    ("in_flight", "Being sent now"),
+    ("not_planned", "Not planned"),
+    ("all_done", "All contacts made"),
+]
+
+
 class CampaignLeadFilters(WireFilterSet):
     search_fields = ("lead__first_name", "lead__last_name", "lead__email", "lead__phone")
     status = ChoicesFilter(choices=CampaignLead.Status.choices, label="Status")
     reason = WordsFilter("reason", label="Reason")
     held_reason = WordsFilter("held_reason", label="Held for")
+    state = ChoicesFilter(choices=PLACE_STATES, label="Next contact", method="in_state")
+    due_from = FromFilter("due_at", label="Next contact from")
+    due_to = ToFilter("due_at", label="Next contact to")
 
     class Meta:
         model = CampaignLead
         fields: tuple[str, ...] = ()
+
+    def in_state(self, queryset: QuerySet, _name: str, states: list[str]) -> QuerySet:
+        found = [
+            queryset.filter(pk__in=CampaignLead.objects.in_state(state).order_by().values("pk")) for state in states
+        ]
+        return reduce(or_, found) if found else queryset
 
 
 class ScriptFilters(WireFilterSet):

@@ -6,7 +6,8 @@ Nothing is written.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +61,7 @@ class Upcoming:
     is_in_flight: bool = False
     failures: int = 0
     only_if: str = ""
+    judge_anew: Callable[[], None] | None = None  # its conditions, after something of the lead has changed
 
     @property
     def channel(self) -> str:
@@ -140,6 +142,7 @@ class Outlook:
 
 def of_lead(lead: Lead, now: datetime) -> Outlook:
     """What comes next for the lead; a constant number of queries, and one for each kind of condition."""
+    lead = copy(lead)  # what is foreseen of it is told to nobody else
     upcoming = [one for path in settings.OPEN_CONTACTS for one in import_string(path)(lead, now)]
     if not upcoming:
         return Outlook([])
@@ -168,10 +171,21 @@ def foresee(upcoming: Sequence[Upcoming], around: Surroundings, now: datetime) -
             heapq.heappush(queue, (decision.until, number, str(decision.reason)))
             continue
         if decision.sends:
-            around.count(one.item.lead.pk, one.channel, at)
+            _count(upcoming, one, around, at)
         told = _expected(one, decision, facts, at, because)
         expected.append(replace(told, checks=ticks(facts, one.channel, at, now)))
     return expected
+
+
+def _count(upcoming: Sequence[Upcoming], sent: Upcoming, around: Surroundings, at: datetime) -> None:
+    """What is sent counts for what follows: against cap and gap, and for conditions on the lead's status."""
+    lead = sent.item.lead
+    around.count(lead.pk, sent.channel, at)
+    if lead.status == Lead.Status.NEW:
+        lead.status = Lead.Status.CONTACTED
+        for one in upcoming:
+            if one.judge_anew:
+                one.judge_anew()
 
 
 def _at_rest(one: Upcoming, around: Surroundings, now: datetime) -> Expected:

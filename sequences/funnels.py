@@ -22,30 +22,32 @@ STATES = [
     ("skipped", "Skipped"),
     ("waiting", "Waiting"),
     ("held", "Held"),
+    ("planned", "Planned"),
+    ("no_reason", "Without a reason"),
 ]
 ENDED = [one.value for one in Reason if one.effect == Effect.STOP]  # the run ended: the step's time never came
 
 
+_SIMPLE = {
+    "sent": Q(status__in=ACCEPTED),
+    "delivered": Q(status=STATUS.DELIVERED),
+    "replied": Q(contact_attempt__result__replied=True),
+    "failed": Q(status=STATUS.FAILED),
+    "skipped": Q(status=STATUS.SKIPPED) & ~Q(reason__in=ENDED),
+    "waiting": Q(status__in=SequenceStepExecution.OPEN),
+    "held": Q(status=STATUS.SCHEDULED) & ~Q(held_reason=""),
+    "planned": Q(status=STATUS.SCHEDULED, held_reason=""),
+    "no_reason": Q(reason="", held_reason=""),
+}
+
+
 def condition(state: str, now: datetime) -> Q:
     """Which executions a funnel cell counts."""
-    match state:
-        case "due":  # its time has come, whatever became of it
-            came = ~Q(status=STATUS.SCHEDULED) | Q(scheduled_at__lte=now)
-            return came & ~Q(status=STATUS.SKIPPED, reason__in=ENDED)
-        case "sent":
-            return Q(status__in=ACCEPTED)
-        case "delivered":
-            return Q(status=STATUS.DELIVERED)
-        case "replied":
-            return Q(contact_attempt__result__replied=True)
-        case "failed":
-            return Q(status=STATUS.FAILED)
-        case "skipped":
-            return Q(status=STATUS.SKIPPED) & ~Q(reason__in=ENDED)
-        case "waiting":
-            return Q(status__in=SequenceStepExecution.OPEN)
-        case "held":
-            return Q(status=STATUS.SCHEDULED) & ~Q(held_reason="")
+    if state in _SIMPLE:
+        return _SIMPLE[state]
+    if state == "due":  # its time has come, whatever became of it
+        came = ~Q(status=STATUS.SCHEDULED) | Q(scheduled_at__lte=now)
+        return came & ~Q(status=STATUS.SKIPPED, reason__in=ENDED)
     return _converted()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from sequences import funnels
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
@@ -78,18 +78,6 @@ def waiting_by_step(sequence: RetentionSequence) -> Counter[str]:
     """How many people wait at each step key, paused ones too. One query."""
     waiting = sequence.executions.open().order_by("step_key")
     return Counter(dict(waiting.values_list("step_key").annotate(Count("pk"))))
-
-
-def why_not_sent(sequence: RetentionSequence) -> list[tuple[str, str, int]]:
-    """(effect, reason code, how many) of steps skipped, failed or held now, the most frequent first. One query."""
-    rows = SequenceStepExecution.objects.filter(sequence=sequence).exclude(reason__in=funnels.ENDED)
-    rows = rows.filter(Q(status__in=["SKIPPED", "FAILED"]) | Q(status="SCHEDULED") & ~Q(held_reason=""))
-    counted: Counter[tuple[str, str]] = Counter()
-    grouped = rows.order_by("status").values_list("status", "reason", "held_reason").annotate(n=Count("pk"))
-    for status, reason, held_reason, count in grouped:
-        is_held = status == SequenceStepExecution.Status.SCHEDULED
-        counted[("HELD" if is_held else status, held_reason if is_held else reason)] += count
-    return [(status, reason, count) for (status, reason), count in counted.most_common()]
 
 
 def why_ended(sequence: RetentionSequence) -> list[tuple[str, str, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from campaigns.delivery.work import WorkItem
 from campaigns.outlook import Upcoming
@@ -36,7 +37,13 @@ def _of_step(row: SequenceStepExecution, item: WorkItem, only_if: str) -> Upcomi
         is_in_flight=row.status == SequenceStepExecution.Status.PENDING,
         failures=row.failures,
         only_if=only_if,
+        judge_anew=partial(_judge_anew, item) if row.step.conditions else None,
     )
+
+
+def _judge_anew(item: WorkItem) -> None:
+    item.conditions_hold = True
+    judge([item])
 
 
 def _rests_for(row: SequenceStepExecution) -> str:

@@ -87,6 +87,15 @@ class CampaignLeadQuerySet(models.QuerySet["CampaignLead"]):
         """Places with something still to come."""
         return self.filter(status__in=CampaignLead.WAITING)
 
+    def in_state(self, state: str) -> Self:
+        """Places by what is planned for them: planned, held, in_flight, not_planned; or all_done."""
+        if state == "all_done":
+            return self.filter(status=CampaignLead.Status.COMPLETED, reason="")
+        if state == "held":
+            return self.held()
+        waiting = self.waiting().filter(is_in_flight=state == "in_flight")
+        return waiting if state == "in_flight" else waiting.filter(held_reason="", due_at__isnull=state != "planned")
+
     def held(self) -> Self:
         return self.waiting().filter(is_in_flight=False).exclude(held_reason="")
 

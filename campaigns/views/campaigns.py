@@ -10,13 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from campaigns import changing, stats, wording
+from campaigns import changing, ledger, stats, wording
 from campaigns.api.campaigns import with_lead_count
 from campaigns.filters import CampaignFilters
 from campaigns.forms import CampaignForm, take_errors
 from campaigns.models import Campaign
 from retention_center import audit
 from retention_center.auth.roles import needs
+from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
@@ -69,6 +70,7 @@ def campaign_page(request: HttpRequest, pk: str) -> HttpResponse:
         "accepted": sum(one.accepted for one in figures.channels),
         "attempts": sum(one.total for one in figures.channels),
         "channels": [(Channel(one.channel).label, one) for one in figures.channels if one.total],
+        "ledger": ledger.of_campaign(campaign, clock.now(), reverse("campaign-leads", args=[campaign.pk])),
         "rules": wording.narrowing(campaign.meta),
         "scripts": campaign.scripts.order_by("type", "name")[:50],
     }

@@ -48,6 +48,7 @@ STATUSES: dict[str, dict[str, Status]] = {
     "CampaignLead": {
         "PENDING": Status("Waiting", "ring", "idle"),
         "CONTACTED": Status("Contacted", "ring-arrow", "move"),
+        "HELD": Status("Held", "ring-bars", "hold"),
         "COMPLETED": _COMPLETED,
     },
     "ContactAttempt": {

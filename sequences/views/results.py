@@ -12,7 +12,7 @@ from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.models import Role
 from retention_center.pages import words
-from sequences import stats
+from sequences import ledger, stats
 from sequences.models import SequenceEnrollment
 from sequences.views import record
 from sequences.views.rows import cells
@@ -35,16 +35,15 @@ def sequence_results(request: HttpRequest, pk: str) -> HttpResponse:
         )
         for status, reason, count in stats.why_ended(sequence)
     ]
-    not_sent = [
-        (status, sentence_of(reason) if reason else "No reason on record", count, f"{steps}?{_of_step(status, reason)}")
-        for status, reason, count in stats.why_not_sent(sequence)
-    ]
+    lines = ledger.of_sequence(sequence, now, steps)
     context = record.context(request, sequence, "results", "Results") | {
         "figures": figures,
         "as_of": now,
         "statuses": _statuses(figures, people),
         "ended": ended,
-        "not_sent": not_sent,
+        "ledger": lines,
+        "all_steps": sum(line.count for line in lines),
+        "all_href": steps,
         "steps": [
             (one.step, cells(sequence, one.step.key, one.funnel))
             for one in stats.by_step(sequence.live_steps().select_related("script"), figures.funnels)
@@ -65,7 +64,3 @@ def _statuses(figures: stats.SequenceFigures, people: str) -> list[tuple[str, st
 
 def _query(**values: str) -> str:
     return urlencode({name: value for name, value in values.items() if value})
-
-
-def _of_step(status: str, reason: str) -> str:
-    return _query(reason=reason, **({"state": "held"} if status == "HELD" else {"status": status}))
