@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from campaigns.models import ABTest
 from leads import bulk, unsubscribe
 from leads.importing import start
-from retention_center import audit, jobs
+from retention_center import audit, examining, jobs
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Job
@@ -52,6 +52,7 @@ def furnish() -> dict[str, Any]:
     upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
     change = Job.objects.create(kind=bulk.KIND, arguments={"action": "stop"}, done=3, total=9)
     edited = _edited_sequence()
+    examining.examine_now()
     return {
         "lead": lead.pk,
         "campaign": campaign.pk,

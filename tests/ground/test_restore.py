@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from campaigns import sending
 from campaigns.models import CampaignLead, ContactAttempt
 from campaigns.reasons import Reason
-from retention_center import doctor, restoring
+from retention_center import doctor, health, restoring
 from retention_center.audit import SYSTEM
 from retention_center.lib import clock
 from retention_center.models import AuditEvent, Secret
@@ -131,3 +131,25 @@ def test_files_that_cannot_serve_are_refused_in_words(tmp_path):
         call_command("backup", str(tmp_path / "there"))
     with pytest.raises(CommandError, match="There is no file"):
         call_command("restore", str(tmp_path / "nowhere"), "--yes")
+
+
+@pytest.mark.once
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_while_the_disk_is_full_nothing_is_sent_and_afterwards_everything_once():
+    make_integration("sandbox")
+    sequence = make_sequence(1)
+    enroll(sequence, [lead.pk for lead in make_leads(200)], now=noon(), source="manual", actor=SYSTEM)
+    with connection.cursor() as cursor:
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        room = cursor.execute("PRAGMA max_page_count").fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+        try:
+            with pytest.raises(OperationalError, match="full"):
+                processor.run(noon())
+            assert not ContactAttempt.objects.exists()
+            assert health.processor_state(clock.now()).tone == "bad"
+        finally:
+            cursor.execute(f"PRAGMA max_page_count = {room}")
+
+    assert processor.run(noon())["sent"] == 200
