@@ -7,7 +7,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from campaigns import policy_proof, repairs
 from campaigns.due_contacts import overdue
-from campaigns.models import CampaignLead, ContactAttempt, SendingPause
+from campaigns.models import Campaign, CampaignLead, ContactAttempt, SendingPause
 from integrations.models import InboundEvent
 from integrations.providers.registry import adapter_of
 from leads.models import Lead, Suppression
@@ -113,6 +113,12 @@ def _places_left(now: datetime) -> QuerySet[CampaignLead]:
     return CampaignLead.objects.filter(is_in_flight=True, lease_until__lt=now - patience)
 
 
+def _places_forgotten(now: datetime) -> QuerySet[CampaignLead]:
+    """Waiting in a running campaign without a time, though neither held nor in flight: nobody would look at it."""
+    waiting = CampaignLead.objects.waiting().filter(campaign__in=Campaign.objects.running(now))
+    return waiting.filter(due_at=None, held_reason="", is_in_flight=False)
+
+
 def _places_overdue(now: datetime) -> QuerySet[CampaignLead]:
     return overdue(now - timedelta(minutes=10))
 
@@ -157,6 +163,13 @@ CHECKS = [
     Check("INV-21a", "An erased lead's attempts hold bare facts.", _erased_attempts, repair=_forget_attempts),
     Check("INV-21e", "An erased lead's events are empty.", _erased_events, repair=_forget_events),
     Check("L1c", "Due contacts of running campaigns are looked at.", _places_overdue, ALARM),
+    Check(
+        "L1p",
+        "What waits in a running campaign has a time, or is held.",
+        _places_forgotten,
+        ALARM,
+        repair=lambda now: repairs.start_places(_places_forgotten(now), now),
+    ),
     Check("L2c", "No contact of a campaign is left in flight.", _places_left, ALARM),
     Check(
         "L2", "Nothing is in flight longer than a lease and the settling time.", _in_flight_long, ALARM, is_scan=True

@@ -25,6 +25,11 @@ def close_places(_now: datetime) -> int:
     return _change(COMPLETED.exclude(due_at=None), due_at=None)
 
 
+def start_places(places: QuerySet[CampaignLead], now: datetime) -> int:
+    """Places of running campaigns that nobody would look at are due."""
+    return _change(places, due_at=now, scheduled_at=now)
+
+
 def _change(rows: QuerySet[CampaignLead], **changes: object) -> int:
     found: Sequence[CampaignLead] = list(rows.select_related("lead", "campaign")[:AT_ONCE])
     changed = CampaignLead.objects.filter(pk__in=[row.pk for row in found])

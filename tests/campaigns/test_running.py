@@ -14,11 +14,12 @@ from integrations.models import IntegrationConfig
 from integrations.providers.base import NotSent, OutcomeUnknown
 from leads.consent import opt_out
 from leads.models import Lead
+from retention_center import doctor
 from retention_center.audit import SYSTEM
 from retention_center.lib import clock
 from retention_center.models import AuditEvent
 from sequences import processor
-from tests.builders import make_campaign, make_lead, make_leads, make_script
+from tests.builders import make_campaign, make_campaign_lead, make_lead, make_leads, make_script
 from tests.stub_provider import PATH, PATH_UNSEARCHABLE, StubProvider
 
 pytestmark = pytest.mark.django_db
@@ -327,3 +328,15 @@ def test_a_round_costs_the_same_however_many_leads_a_campaign_has(begun, now, mo
 
     processor.run(now)
     assert queries(2) == queries(100)
+
+
+def test_a_place_without_a_time_is_an_alarm_and_the_doctor_starts_it(now):
+    begun, waits = make_campaign(), make_campaign(status="PAUSED")
+    make_campaign_lead(begun)
+    make_campaign_lead(waits)
+    make_campaign_lead(begun, held_reason="late")
+    found = doctor.examine(now, only=["L1p"])
+    assert [finding.count for finding in found] == [1]
+    assert [changed for _finding, changed in doctor.repair(found, now)] == [1]
+    assert not doctor.examine(now, only=["L1p"])
+    assert CampaignLead.objects.get(due_at__isnull=False).campaign == begun

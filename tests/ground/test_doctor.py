@@ -43,7 +43,7 @@ def in_order():
     sequence = make_sequence(2)
     enroll(sequence, [lead.pk for lead in make_leads(3)], now=now, source="manual", actor=SYSTEM)
     processor.run(now)
-    make_campaign_lead()
+    make_campaign_lead(due_at=clock.now() + LONG_AGO)
     make_conversion(make_lead(status="CONVERTED"), confirmed_at=now)
     InboundEvent.objects.create(
         provider="keitaro", kind="conversion", event_key="1", status="APPLIED", processed_at=now
@@ -135,8 +135,11 @@ FAULTS: dict[str, Callable[[], object]] = {
     "L1h": lambda: SequenceStepExecution.objects.scheduled().update(due_at=None),
     "L2": lambda: ContactAttempt.objects.update(status="PENDING", recorded_at=clock.now() - LONG_AGO),
     "INV-2h": lambda: make_attempt(try_no=2, called_at=clock.now(), provider_ref="x"),
+    "L1p": lambda: CampaignLead.objects.update(due_at=None),
     "L1c": lambda: CampaignLead.objects.update(due_at=clock.now() - LONG_AGO),
-    "L2c": lambda: CampaignLead.objects.update(is_in_flight=True, fence=1, lease_until=clock.now() - LONG_AGO),
+    "L2c": lambda: CampaignLead.objects.update(
+        due_at=None, is_in_flight=True, fence=1, lease_until=clock.now() - LONG_AGO
+    ),
     "L2h": lambda: make_attempt(status="UNKNOWN", called_at=clock.now(), recorded_at=clock.now() - LONG_AGO),
     "L2s": lambda: SequenceStepExecution.objects.open().update(
         status="PENDING", fence=1, lease_until=clock.now() - LONG_AGO, claimed_by="somebody"
@@ -238,7 +241,7 @@ def test_windows_are_judged_on_the_local_clock(hours, days, weekday, at, is_open
 
 REPAIRED = {
     "INV-7", "INV-7e", "INV-9", "INV-9c", "INV-9d", "INV-14a", "INV-16", "INV-16r", "INV-21", "INV-21a", "INV-21c",
-    "INV-18v", "INV-21e", "INV-21p", "INV-21r", "INV-24", "L1h", "L2f",
+    "INV-18v", "INV-21e", "INV-21p", "INV-21r", "INV-24", "L1h", "L1p", "L2f",
 }  # fmt: skip
 
 
