@@ -139,16 +139,15 @@ def _leased_for_ever(now: datetime) -> QuerySet[SequenceStepExecution]:
 def _missed(now: datetime) -> list[Lead]:
     """Leads behind the cursor of a trigger that would take them, and who are not in its sequence (INV-20).
 
-    Looked for among those that changed since the trigger was last changed itself, and within a month. A sequence
-    that takes only so many a day lets the others wait, and is left out.
+    Looked for among those that changed since the trigger was last changed itself, and within a month. A cursor
+    stays before whoever waits for another day.
     """
     missed: list[Lead] = []
-    for sequence in RetentionSequence.objects.triggered().filter(changed_cursor__isnull=False, entrants_per_day=None):
-        overlap = triggers.overlap(sequence)
+    for sequence in RetentionSequence.objects.triggered().filter(changed_cursor__isnull=False):
         since = max(sequence.enrolls_from or sequence.updated_at, sequence.updated_at, now - MISSED_WITHIN)
-        behind = Q(matched_at__gte=since, matched_at__lt=sequence.changed_cursor - overlap)
+        behind = Q(matched_at__gte=since, matched_at__lte=sequence.changed_cursor)
         if sequence.trigger_type == RetentionSequence.Trigger.NO_CONVERSION:
-            behind &= Q(created_at__gte=since, created_at__lt=(sequence.age_cursor or since) - overlap)
+            behind &= Q(created_at__lte=sequence.age_cursor or since)
         missed += triggers.newcomers(sequence, now).filter(behind)[:100]
     return missed
 
