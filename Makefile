@@ -40,7 +40,9 @@ verify: $(V)/.dev ## N histories (default 100000) of the simulator, on all cores
 
 bench: $(V)/.dev ## what things cost: one JSON line per figure (minutes)
 	@for db in sqlite postgres; do for rows in 10000 100000 1000000; do \
-	  $(PY) -m benchmarks.due_steps --db $$db --rows $$rows; done; \
+	  $(PY) -m benchmarks.due_steps --db $$db --rows $$rows; \
+	  $(PY) -m benchmarks.auto_enroll --db $$db --rows $$rows; \
+	  $(PY) -m benchmarks.idle_tick --db $$db --rows $$rows; done; \
 	  $(PY) -m benchmarks.forecast --db $$db --rows 100000; done
 
 lock: | $(V)/.dev ## write both lock files anew, with the newest versions that pyproject.toml allows
