@@ -32,7 +32,7 @@ class DraftStepSerializer(StepSerializer):
         read_only_fields = ("step_order",)
 
 
-class ChangeSerializer(WireSerializer):
+class StepMoveSerializer(WireSerializer):
     """``count`` people who wait at one step; ``toKey`` is empty where nothing is left and they complete."""
 
     count = serializers.IntegerField()
@@ -47,7 +47,7 @@ class ImpactSerializer(WireSerializer):
     people = serializers.IntegerField()
     keep = serializers.IntegerField()
     in_flight = serializers.IntegerField()
-    changes = ChangeSerializer(many=True)
+    changes = StepMoveSerializer(many=True)
     pinned = serializers.CharField(allow_blank=True)
 
 
@@ -81,7 +81,7 @@ class VersionSerializer(WireSerializer):
     rolled_back_to = serializers.IntegerField(source="row.rolled_back_to", allow_null=True)
     people = serializers.IntegerField()
     changes = serializers.ListField(child=serializers.CharField(), help_text="Against the version before it.")
-    steps = StepSerializer(many=True)  # type: ignore[call-arg]
+    steps = StepSerializer(many=True)
 
 
 class DraftViewSet(WireGenericViewSet):
@@ -131,7 +131,8 @@ class DraftViewSet(WireGenericViewSet):
                 raise Conflict(told, code="nothing_to_publish")
             else:
                 drafting.publish(sequence, mode=mode, now=clock.now(), actor=self.actor)
-        return Response(VersionSerializer(versions.told(sequence, versions.of(sequence)[:1])[0]).data)
+        (live,) = versions.told(sequence, list(versions.of(sequence)[:1]))
+        return Response(VersionSerializer(live).data)
 
 
 class VersionViewSet(mixins.ListModelMixin, WireGenericViewSet):

@@ -110,8 +110,14 @@ class Builder(DraftForm):
         people = self.impact.people if self.impact else 0
         if people and self.request.POST.get("reviewed") != self.draft.fingerprint:
             return self._again(200, "hold", "Look at who is affected, then publish.")
-        seen = {"seen": self.sequence.version, "seen_draft": self.seen_draft, "mode": self.mode}
-        verb = partial(drafting.publish_these, self.sequence, self.draft.specs(), **seen)
+        verb = partial(
+            drafting.publish_these,
+            self.sequence,
+            self.draft.specs(),
+            mode=self.mode,
+            seen=self.sequence.version,
+            seen_draft=self.seen_draft,
+        )
         if refused := self._refused(lambda: verb(now=self.now, actor=audit.actor_of(self.request))):
             return refused
         messages.success(self.request, told_published(self.sequence, self.mode, people))
