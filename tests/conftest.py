@@ -1,5 +1,6 @@
 """What every test can ask for. Rows come from `tests/builders.py`."""
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,9 +28,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.is_relative_to(BROWSER_TESTS):
             item.add_marker(pytest.mark.browser)
     if os.environ.get("TEST_DATABASE_URL"):  # what is the same on every database is shown once
-        once = [item for item in items if item.get_closest_marker("once")]
-        config.hook.pytest_deselected(items=once)
+        once = {item for item in items if item.get_closest_marker("once") or not _asks_a_database(item)}
+        config.hook.pytest_deselected(items=list(once))
         items[:] = [item for item in items if item not in once]
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    """By its mark or its fixtures; or its module itself names the database it is about."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db"}:
+        return True
+    return _names_a_database(item.path)
+
+
+@functools.cache
+def _names_a_database(module: Path) -> bool:
+    return any(word in module.read_text() for word in ("DATABASE_URL", "database_url", "postgres", "vendor"))
 
 
 def pytest_unconfigure() -> None:

@@ -1,4 +1,4 @@
-"""Several real processes on one database, and processes that are killed while they work."""
+"""Several real processes on one database."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from retention_center.lib import clock
 from sequences.enrolling import enroll
 from sequences.models import SequenceEnrollment, SequenceStepExecution
 from tests.builders import make_integration, make_leads, make_sequence
-from tests.processes import Manage, wait_until
+from tests.processes import Manage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("healthy")]
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
@@ -54,32 +54,6 @@ def test_the_command_prints_its_counts_as_its_last_line(everybody_is_due, subpro
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout.splitlines()[-1])
     assert (counts["due"], counts["sent"]) == (LEADS, LEADS)
-
-
-def test_a_round_killed_in_the_middle_is_finished_by_the_next_without_repeating_anybody(
-    everybody_is_due, subprocess_manage: Manage
-):
-    quick = {"LEASE_SECONDS": "2", "SETTLE_SECONDS": "0"}
-    now = NOON.isoformat()
-    kills = 0
-    for _ in range(3):
-        worker = subprocess_manage.start("process_sequences", "--now", now, **quick)
-        wait_until(lambda worker=worker: in_flight() or worker.poll() is not None, seconds=60, pause=0)
-        kills += worker.poll() is None and in_flight()
-        subprocess_manage.kill_group(worker)
-    assert kills, "no worker was killed while it held a claim: the test would prove nothing"
-
-    def nothing_is_left() -> bool:
-        done = subprocess_manage.run("process_sequences", "--now", now, "--until-idle", **quick)
-        assert done.returncode == 0, done.stderr
-        return not SequenceStepExecution.objects.due(NOON).exists() and not in_flight()
-
-    wait_until(nothing_is_left, seconds=60)
-    assert_each_was_contacted_once("step-1")
-
-
-def in_flight() -> bool:
-    return SequenceStepExecution.objects.filter(status="PENDING").exists()
 
 
 def test_what_waits_is_looked_at_no_earlier_than_it_is_due(everybody_is_due, subprocess_manage: Manage):
