@@ -387,3 +387,19 @@ def test_a_run_that_has_ended_begins_anew_by_enrolling(api, now):
     enrolling.stop_for_lead([lead.pk], "cancelled", now)
     operator.post(f"{SEQUENCES}/{sequence.pk}/enrollments", {"leadIds": [lead.pk]})
     assert SequenceEnrollment.objects.get().run_no == 2
+
+
+def test_re_entry_and_the_number_a_day_are_set_and_checked(api):
+    caller = api("operator")
+    path = f"/api/sequences/{make_sequence(1, trigger_type='new_lead').pk}"
+    wanted = {"reEntry": "after_days", "reEntryDays": 30, "entrantsPerDay": 50}
+    assert wanted.items() <= caller.patch(path, wanted).json().items()
+    assert caller.patch(path, {"reEntry": "never"}).json()["reEntryDays"] is None
+    for wrong, field in (
+        ({"reEntry": "after_days"}, "reEntryDays"),
+        ({"reEntry": "always"}, "reEntry"),
+        ({"reEntryDays": 0}, "reEntryDays"),
+        ({"entrantsPerDay": 0}, "entrantsPerDay"),
+    ):
+        refused = caller.patch(path, wrong)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, field)

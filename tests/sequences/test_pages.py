@@ -300,3 +300,17 @@ def test_the_admin_edits_no_queue_fields(as_admin, used):
     assert 'name="fence"' not in html
     sequence_page = as_admin.get(reverse("admin:sequences_retentionsequence_change", args=[used.pk])).content.decode()
     assert 'name="status"' not in sequence_page
+
+
+def test_re_entry_and_the_number_a_day_are_set_on_the_settings_page(as_operator, as_viewer):
+    sequence = make_sequence(1, trigger_type="new_lead")
+    path = f"/sequences/{sequence.pk}/settings/"
+    form = as_operator.get(path).context["form"]
+    given = {"name": sequence.name, "trigger_type": "new_lead", "version": form["version"].value()}
+    refused = as_operator.post(path, given | {"re_entry": "after_days"})
+    assert (refused.status_code, "Say after how many days" in refused.content.decode()) == (422, True)
+    as_operator.post(path, given | {"re_entry": "after_days", "re_entry_days": "7", "entrants_per_day": "50"})
+    sequence.refresh_from_db()
+    assert (sequence.re_entry, sequence.re_entry_days, sequence.entrants_per_day) == ("after_days", 7, 50)
+    assert "Some days after finishing: 7 days" in as_viewer.get(path).content.decode()
+    assert "and again 7 days after finishing" in as_viewer.get(f"/sequences/{sequence.pk}/").content.decode()
