@@ -1,4 +1,4 @@
-"""Milliseconds of one look of the trigger ``no_conversion`` when there is nobody to take, however many leads there are."""
+"""Milliseconds of one look of the trigger ``no_conversion`` when there is nobody to take, with however many leads."""
 
 from datetime import timedelta
 
