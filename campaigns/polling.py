@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 
@@ -56,7 +57,7 @@ def _ask(provider: Provider, attempt: ContactAttempt, now: datetime) -> bool:
     except (NotSent, OutcomeUnknown):
         return False
     times = 2 if now - attempt.started_at >= SECOND else 1
-    facts = dict(report.facts) if report else {"status": ContactAttempt.Status.SENT}
+    facts: dict[str, Any] = dict(report.facts) if report else {"status": str(ContactAttempt.Status.SENT)}
     facts["result"] = {**facts.get("result", {}), ASKED: times}
     event, _is_new = inbox.receive(
         provider.name,

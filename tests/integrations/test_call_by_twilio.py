@@ -210,6 +210,16 @@ def test_stop_ends_every_contact_at_once(lead: Lead, text: str, more: dict[str, 
     assert Suppression.objects.standing().filter(channel="ALL", address=PHONE).exists()
 
 
+def test_with_the_scope_of_a_channel_stop_ends_sms_alone(lead: Lead, settings: Any) -> None:
+    settings.OPT_OUT_SCOPE = "channel"
+    make_enrollment(lead=lead)
+    write("STOP")
+    lead.refresh_from_db()
+    assert lead.status == "NEW"
+    assert Suppression.objects.standing().get().channel == "SMS"
+    assert SequenceEnrollment.objects.get().status == "ACTIVE"
+
+
 def test_start_takes_back_what_stop_set(lead: Lead, attempt: ContactAttempt) -> None:
     write("STOP")
     write("start", sid="SM10")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 ACCOUNT = "AC" + "0" * 31 + "1"
 TOKEN = "token-of-thirty-two-characters-9d41"
-CONFIG = {"accountSid": ACCOUNT, "authToken": TOKEN, "from": "+15005550006"}
+CONFIG: dict[str, Any] = {"accountSid": ACCOUNT, "authToken": TOKEN, "from": "+15005550006"}
 PATHS = re.compile(
     r"/2010-04-01/Accounts/(?P<account>AC[0-9a-f]{32})(?P<rest>\.json|/Messages\.json|/Messages/SM\w+\.json)"
 )
