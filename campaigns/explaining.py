@@ -190,7 +190,7 @@ def _gap_words(facts: Facts, at: datetime) -> str:
 def _late_words(facts: Facts, at: datetime) -> str:
     hours = f"{facts.rules.late_after // timedelta(hours=1)} h"
     if facts.due_since is None:
-        return f"Does not apply: nothing was planned for then (what is over {hours} late waits for staff)"
+        return f"Does not apply: not planned; what is over {hours} late waits for staff"
     late = max(at - facts.due_since, timedelta(0))
     return f"{f'{span(late)} late' if late else 'On time'}; over {hours} would wait for staff"
 
