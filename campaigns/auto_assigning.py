@@ -11,7 +11,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from campaigns import assigning
 from campaigns.models import Campaign, CampaignLead
-from leads.models import Lead
+from leads.models import Lead, LeadQuerySet
 from leads.walking import not_past, safe_until
 from retention_center import audit
 
@@ -26,7 +26,7 @@ def assign_new_leads(now: datetime, in_time: Callable[[], bool] = lambda: True) 
     return sum(_look(campaign, now, in_time) for campaign in taking if in_time())
 
 
-def new_leads(campaign: Campaign) -> QuerySet[Lead]:
+def new_leads(campaign: Campaign) -> LeadQuerySet:
     """Those it has yet to take; buyers and people not to contact are never assigned by themselves."""
     since = campaign.assigns_from or campaign.updated_at  # made without our verbs, it begins where it was written
     leads = Lead.objects.present().exclude(status__in=[Lead.Status.DO_NOT_CONTACT, Lead.Status.CONVERTED])

@@ -26,7 +26,7 @@ def insert_selected(
     copied from; ``values`` are the same in all rows; every other field gets its default, one for all. Rows that
     would repeat one by the fields of ``once`` are left out.
     """
-    fields = {field.name: field for field in model._meta.concrete_fields}
+    fields: dict[str, Any] = {field.name: field for field in model._meta.concrete_fields}
     constants = [field for name, field in fields.items() if name != "id" and name not in picked]
     columns = ["id", *(fields[name].column for name in picked), *(field.column for field in constants)]
     number = f"substr(CAST({10**ids.DIGITS} + row_number() OVER () AS text), 2)"
