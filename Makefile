@@ -4,6 +4,8 @@ SHELL := bash
 V := .venv
 PY := $(V)/bin/python
 DEMO := var/demo.sqlite3
+PROOF := tests/simulation tests/sequences/test_killed_workers.py tests/sequences/test_state_machine.py \
+  tests/integrations/test_call_by_keitaro.py -n auto --timeout 7200
 
 # Every package is pinned with its hashes; uv is only the faster installer of the same files
 INSTALL = if [ -x $(V)/bin/uv ] || $(PY) -m pip install -q --disable-pip-version-check 'uv>=0.13' 2>/dev/null; \
@@ -35,8 +37,10 @@ check: $(V)/.dev ## format, lint, types, import order, migrations, templates, de
 	@$(PY) -m tests.check
 
 verify: N ?= 100000
-verify: $(V)/.dev ## N histories (default 100000) of the simulator, on all cores (hours)
+verify: $(V)/.test ## N histories (default 100000) of the simulator, then kills, fuzz and state machine in full (hours)
 	@$(PY) -m tests.simulation --seeds $(N)
+	@TEST_VERIFY=1 $(PY) -m pytest $(PROOF)
+	@TEST_VERIFY=1 $(PY) -m tests.postgres $(PY) -m pytest $(PROOF)
 
 bench: $(V)/.dev ## what things cost: one JSON line per figure (minutes)
 	@for db in sqlite postgres; do for rows in 10000 100000 1000000; do \

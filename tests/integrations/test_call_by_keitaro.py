@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from conversions.models import Conversion
 from integrations.models import InboundEvent, IntegrationConfig
 from retention_center.api import throttles
+from tests import knobs
 from tests.builders import make_integration, make_lead
 
 pytestmark = pytest.mark.django_db
@@ -324,7 +325,9 @@ NAMES = st.sampled_from(
     ]
 )
 FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=knobs.FUZZED,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

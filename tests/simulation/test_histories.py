@@ -3,7 +3,8 @@
 import pytest
 from django.db import IntegrityError, connection
 
-from tests.simulation import database, knobs
+from tests import knobs
+from tests.simulation import database
 from tests.simulation.checks import Violation
 from tests.simulation.corpus import FOUND
 from tests.simulation.history import History
