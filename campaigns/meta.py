@@ -114,6 +114,22 @@ def stated(rules: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value not in (None, {}, "", [])}
 
 
+def sound(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The contact rules of a ``meta`` that can be read; what came in past the checks is no rule and harms nobody."""
+    channels = document.get("perChannel")
+    parts = channels.items() if isinstance(channels, dict) else ()
+    own = {channel: _sound_rules(part) for channel, part in parts if isinstance(part, dict)}
+    kept = _sound_rules(document)
+    if own := {channel: rules for channel, rules in own.items() if rules}:
+        kept["perChannel"] = own
+    return kept
+
+
+def _sound_rules(document: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: document[name] for name in RULES if document.get(name) is not None}
+    return {name: value for name, value in given.items() if not list(_named(name, RULES[name], value))}
+
+
 def _check_channels(value: Any, known: Mapping[str, Callable[[Any], None]]) -> None:
     check_object(value)
     wrong: list[ValidationError] = []

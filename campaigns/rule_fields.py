@@ -42,11 +42,9 @@ class ChannelRulesForm(VersionedForm):
     longest_gap: ClassVar[int] = meta.LONGEST_GAP_MS
 
     def __init__(self, *args: Any, rules: Mapping[str, Any], initial: Mapping[str, Any] = {}, **kwargs: Any) -> None:
-        self.given = rules.get(PER_CHANNEL) or {}
+        self.given = meta.sound(rules).get(PER_CHANNEL, {})
         told = {
-            f"{channel}_{field}": value
-            for channel, own in self.given.items()
-            for field, value in shown(own or {}).items()
+            f"{channel}_{field}": value for channel, own in self.given.items() for field, value in shown(own).items()
         }
         own_fields = {f"{channel}_{name}": made for channel in Channel.values for name, made in _channel_fields()}
         self.base_fields = {**type(self).base_fields, **own_fields}  # type: ignore[misc]  # of this form alone
@@ -57,7 +55,7 @@ class ChannelRulesForm(VersionedForm):
         return [
             ChannelPart(
                 Channel(channel).label,
-                "; ".join(how for _what, how in wording.channel_rules(self.given.get(channel) or {})),
+                "; ".join(how for _what, how in wording.channel_rules(self.given.get(channel, {}))),
                 {name: self[f"{channel}_{name}"] for name in RULES},
             )
             for channel in Channel.values
@@ -65,7 +63,7 @@ class ChannelRulesForm(VersionedForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        own = {channel: self.rules_in(cleaned, self.given.get(channel) or {}, channel) for channel in Channel.values}
+        own = {channel: self.rules_in(cleaned, self.given.get(channel, {}), channel) for channel in Channel.values}
         self.per_channel = {channel: rules for channel, rules in own.items() if rules}
         return cleaned
 
@@ -109,8 +107,8 @@ class NarrowingForm(ChannelRulesForm):
     gap_minutes = forms.IntegerField(label="Minutes between contacts, at least", required=False)
 
     def __init__(self, *args: Any, rules: Mapping[str, Any], initial: Mapping[str, Any] = {}, **kwargs: Any) -> None:
-        self.given_everywhere = rules
-        super().__init__(*args, rules=rules, initial=shown(rules) | dict(initial), **kwargs)
+        self.given_everywhere = meta.sound(rules)
+        super().__init__(*args, rules=rules, initial=shown(self.given_everywhere) | dict(initial), **kwargs)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

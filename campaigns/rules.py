@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 
+from campaigns import meta
 from campaigns.models import ContactPolicy
 from campaigns.policy import Zones, settled
 from campaigns.windows import Rules, minutes_of
@@ -38,9 +39,9 @@ def narrowed(rules: Rules, narrowings: Iterable[Mapping[str, Any]], channel: str
     They can only narrow. What stands in their ``perChannel`` holds for its channel alone: its cap counts the contacts
     of that channel, its gap those of any.
     """
-    for narrowing in narrowings:
+    for narrowing in map(meta.sound, narrowings):
         rules = _narrower(rules, narrowing)
-        if own := (narrowing.get(PER_CHANNEL) or {}).get(channel):
+        if own := narrowing.get(PER_CHANNEL, {}).get(channel):
             caps = [cap for cap in (rules.channel_cap, own.get("maxContactsPerDay")) if cap]
             everywhere = {name: value for name, value in own.items() if name != "maxContactsPerDay"}
             rules = _narrower(rules, everywhere, channel_cap=min(caps, default=None))
@@ -76,8 +77,9 @@ def narrowed_by_texts(rules: Rules, texts: Iterable[str], channel: str) -> Rules
 
 def longest_gap(narrowing: Mapping[str, Any]) -> timedelta:
     """The longest gap that it asks for, on any channel."""
-    parts = [narrowing, *filter(None, (narrowing.get(PER_CHANNEL) or {}).values())]
-    return timedelta(milliseconds=max(part.get("delayBetweenChannels") or 0 for part in parts))
+    known = meta.sound(narrowing)
+    parts = [known, *known.get(PER_CHANNEL, {}).values()]
+    return timedelta(milliseconds=max(part.get("delayBetweenChannels", 0) for part in parts))
 
 
 def zones_of(lead: Lead) -> Zones:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from campaigns import meta
 from campaigns.models import ContactPolicy
 from campaigns.models.contact_policy import DAYS
 from campaigns.policy import NEVER_MEET, Zones
@@ -60,9 +61,10 @@ def by_channel(rules: ContactPolicy) -> list[tuple[str, str]]:
 
 def narrowing(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a campaign's ``meta`` or a sequence's rules narrow, as (what, how); empty when they change nothing."""
-    told = _rules(rules, "Contacts a day", "at most {}")
+    known = meta.sound(rules)
+    told = _rules(known, "Contacts a day", "at most {}")
     for channel in Channel:
-        own = "; ".join(how for _what, how in channel_rules((rules.get("perChannel") or {}).get(channel) or {}))
+        own = "; ".join(how for _what, how in channel_rules(known.get("perChannel", {}).get(channel, {})))
         told += [(f"{channel.label} only", own)] if own else []
     return told
 

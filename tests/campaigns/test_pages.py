@@ -388,3 +388,10 @@ def test_a_script_of_no_known_channel_is_only_told_about_its_channel(as_operator
     answer = as_operator.post("/scripts/new/", form)
     assert answer.status_code == 422
     assert 'id="id_type_error"' in answer.content.decode()
+
+
+def test_a_meta_with_rules_that_nobody_could_have_saved_here_opens_all_the_same(as_operator):
+    meta = {"contactHoursStart": "9am", "delayBetweenChannels": "soon", "contactDays": 7, "perChannel": ["SMS"]}
+    campaign = make_campaign(name="Odd", status="ACTIVE", meta=meta)
+    for address in (campaign.get_absolute_url(), f"/campaigns/{campaign.pk}/edit/", "/policy/"):
+        assert as_operator.get(address).status_code == 200

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns import wording
 from campaigns.policy import SEND, Decision, Facts, Zones, decide, settled, snapshot
 from campaigns.reasons import Effect, Reason
-from campaigns.rules import narrowed
+from campaigns.rules import longest_gap, narrowed
 from campaigns.windows import DAY_CODES, Rules, is_open
 
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
@@ -187,6 +188,17 @@ def test_what_stands_under_a_channel_narrows_that_channel_alone():
         channel_cap=1,
         gap=timedelta(minutes=1),
     )
+
+
+def test_rules_that_nobody_could_have_saved_here_are_no_rules_and_stop_no_batch():
+    odd = {
+        "contactHoursStart": "9am", "contactDays": "MON", "maxContactsPerDay": "2", "delayBetweenChannels": [5],
+        "perChannel": {"SMS": {"maxContactsPerDay": -1, "contactHoursEnd": "12:00"}, "FAX": 7, "CALL": None},
+    }  # fmt: skip
+    assert narrowed(Rules(), [odd, {"perChannel": "SMS"}], "CALL") == Rules()
+    assert narrowed(Rules(), [odd], "SMS").hours == ((0, 12 * 60), (8 * 60, 21 * 60))
+    assert longest_gap(odd) == timedelta(0)
+    assert wording.narrowing(odd) == [("SMS only", "00:00 to 12:00")]
 
 
 @given(st.permutations([{"maxContactsPerDay": 2}, {"contactDays": ["MON", "TUE"]}, {"contactHoursEnd": "12:00"}]))
