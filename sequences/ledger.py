@@ -1,6 +1,6 @@
 """Every step of a sequence by what became of it and why; the numbers add up to all there are."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import Case, Count, Min, When
 from django.db.models.functions import TruncDate
@@ -19,14 +19,16 @@ def of_sequence(sequence: RetentionSequence, now: datetime, href: str) -> list[L
     day = TruncDate("scheduled_at", tzinfo=timezone.get_current_timezone())
     steps = SequenceStepExecution.objects.filter(sequence=sequence).order_by()
     steps = steps.annotate(day=Case(When(funnels.condition("planned", now), then=day)))
-    grouped = steps.values_list("day", "status", "held_reason", "reason")
-    grouped = grouped.annotate(n=Count("pk"), soonest=Min("held_until"))
-    planned, told = [], []
-    for planned_on, *row in grouped.order_by("-n", "status", "reason", "held_reason"):
+    kinds = ("day", "status", "held_reason", "reason")
+    grouped = steps.values(*kinds).annotate(n=Count("pk"), soonest=Min("held_until"))
+    planned: list[tuple[date, int]] = []
+    told: list[Line] = []
+    rows = grouped.order_by("-n", "status", "reason", "held_reason").values_list(*kinds, "n", "soonest")
+    for planned_on, status, held, reason, count, soonest in rows:
         if planned_on:
-            planned.append((planned_on, row[3]))
+            planned.append((planned_on, count))
         else:
-            told.append(_line(*row, now, href))
+            told.append(_line(status, held, reason, count, soonest, now, href))
     told.sort(key=lambda line: line.status != "HELD")
     return [*by_day(planned, now, href, "scheduled"), *told]
 

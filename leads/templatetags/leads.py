@@ -13,7 +13,7 @@ from leads.next_contact import Next
 from retention_center.lib.channels import Channel
 
 register = template.Library()
-_NOTHING = {
+_NOTHING: dict[str, str] = {
     Lead.Status.DO_NOT_CONTACT: "This lead is not to be contacted.",
     Lead.Status.CONVERTED: "This lead has converted.",
 }
