@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.utils.module_loading import import_string
 
-from integrations import keitaro
+from integrations import breaker, keitaro
 from integrations.catalogue import PROVIDERS, Known
 from integrations.connection import not_yet
 from integrations.models import InboundEvent, IntegrationConfig, ProviderBreaker
@@ -69,10 +69,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends on a channel now, if anybody."""
+    """Who sends on a channel now, if anybody. ``is_failing``: nothing goes out while it fails for everybody."""
 
     channel: Channel
     known: Known | None
+    is_failing: bool = False
 
     @property
     def is_sandbox(self) -> bool:
@@ -102,10 +103,10 @@ def shown(known: Known, row: IntegrationConfig | None, now: datetime) -> Shown:
 
 
 def senders() -> list[Sender]:
-    """One query."""
-    active = ActiveProviders.load()
+    """Two queries."""
+    active, failing = ActiveProviders.load(), {row.provider for row in breaker.outages()}
     chosen = {channel: active.choose(channel) for channel in Channel}
-    return [Sender(channel, PROVIDERS[name] if name else None) for channel, name in chosen.items()]
+    return [Sender(channel, PROVIDERS[name] if name else None, name in failing) for channel, name in chosen.items()]
 
 
 def sandbox_channels(found: list[Sender]) -> str:
