@@ -103,7 +103,7 @@ def test_publishing_moves_people_or_leaves_them_where_they_are(api, busy, mode, 
 def test_there_may_be_nothing_to_publish(api, busy):
     nothing = api("operator").post(address(busy, "publish"), {"mode": "move"})
     assert (nothing.status_code, nothing.json()["type"]) == (409, "urn:retention-center:problem:nothing_to_publish")
-    for version, word in ((1, "is live"), (7, "has no version 7")):
+    for version, word in ((1, "is live"), (7, "has no version 7"), (10**20, "has no version")):
         answer = api("operator").post(address(busy, "publish"), {"mode": "move", "version": version})
         assert answer.status_code == 409
         assert word in answer.json()["detail"]
