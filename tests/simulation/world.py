@@ -94,7 +94,7 @@ def build(random: Random) -> World:
         reply_rate=random.choice((0, 0.1)),
         lag=timedelta(seconds=random.choice((0, 0, 240))),
         skews=_skews(random, random.choice((2, 2, 3))),
-        turns=random.choice((25, 40, 60)),
+        turns=random.choice((20, 30, 50)),
         arrivals=random.choice((0, 0, 1, 2)),
         rates=_rates(random),
     )
