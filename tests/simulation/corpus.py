@@ -2,4 +2,6 @@
 
 FOUND = {
     49: "a report that came after its lead was erased left its words behind",
+    1000: "a step in flight during a publish came back to the version it had left",
+    1011: "the same",
 }

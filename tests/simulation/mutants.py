@@ -205,6 +205,13 @@ MUTANTS: dict[str, Callable[[], Patches]] = {
     "a campaign keeps those who went off": _leaves_campaigns_open,
 }
 
+# Where a rare one was found last: that seed is tried first, then all in order
+FOUND_AT = {
+    "a campaign's record does not ask for its fence": 55,
+    "whether it is still wanted is not asked when a call begins": 11,
+    "a conversion ends only active runs": 29,
+}
+
 
 @contextmanager
 def planted(name: str) -> Iterator[None]:
