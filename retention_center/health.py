@@ -28,7 +28,7 @@ class ProcessorState:
     sent: int = 0
 
 
-_BEAT = """
+_BEAT = """ -- every column but the id, in the model's order
     INSERT INTO retention_center_heartbeat (name, minute, at, rounds, sent, seconds, last)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (name, minute) DO UPDATE SET
@@ -40,11 +40,11 @@ _BEAT = """
 def beat(name: str, *, sent: int, seconds: float, last: dict[str, Any]) -> None:
     """Record that a loop ran just now, on the real clock; one statement, since idle rounds do it too."""
     at = clock.now()
-    values = {"name": name, "minute": at.replace(second=0, microsecond=0), "at": at, "rounds": 1, "sent": sent}
-    values |= {"seconds": seconds, "last": last}
-    fields = [(Heartbeat._meta.get_field(column), value) for column, value in values.items()]
+    minute = at.replace(second=0, microsecond=0)
+    row = Heartbeat(name=name, minute=minute, at=at, rounds=1, sent=sent, seconds=seconds, last=last)
+    fields = [field for field in Heartbeat._meta.concrete_fields if not field.primary_key]
     with connection.cursor() as cursor:
-        cursor.execute(_BEAT, [field.get_db_prep_save(value, connection) for field, value in fields])
+        cursor.execute(_BEAT, [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields])
 
 
 def processor_state(now: datetime) -> ProcessorState:
