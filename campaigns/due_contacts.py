@@ -218,6 +218,7 @@ def item_of(place: CampaignLead, lead: Lead, campaign: Campaign, plan: Plan) -> 
         due_since=_since(place, campaign),
         ended_because=None if entry else Reason.NOTHING_LEFT,
         campaign=campaign,
+        has_tries_left=place.failures + 1 < TRIES_BEFORE_SKIP,
         own=place,
     )
 

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     PORT = "port"
     SHARE = "share"  # 0 to 1
     URL = "url"
+    SWITCH = "switch"  # on or off
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,32 @@ PROVIDERS = {
             "Webhook",
             Type.WEBHOOK,
             "Your own systems",
-            (Option("signingSecret", "Signing secret", Kind.SECRET, is_needed=True), RATE),
+            (
+                Option(
+                    "signingSecret",
+                    "Signing secret",
+                    Kind.SECRET,
+                    is_needed=True,
+                    help="Signs as Standard Webhooks says: any text, or whsec_ and base64.",
+                ),
+                Option(
+                    "previousSigningSecret",
+                    "Secret before this one",
+                    Kind.SECRET,
+                    help="Signs beside the new one. Empty it once every receiver knows the new one.",
+                ),
+                Option(
+                    "allowedHosts",
+                    "Allowed hosts",
+                    Kind.TEXTS,
+                    help="One a line; .example.com is all below it. Blank: every public host.",
+                ),
+                Option(
+                    "allowHttp", "Post to http addresses, too", Kind.SWITCH, help="Without TLS others can read along."
+                ),
+                Option("testUrl", "Address for tests", Kind.URL, help="Test connection posts a signed test to it."),
+                RATE,
+            ),
         ),
         Known(
             "sandbox",

@@ -113,6 +113,8 @@ def _read(option: Option, value: Any) -> Any:
             return _number(value, 0, 1, "a number from 0 to 1")
         case Kind.PORT:
             return int(_number(value, 1, 65_535, "a port, 1 to 65535", whole=True))
+        case Kind.SWITCH:
+            return _switch(value)
         case Kind.TEXTS:
             return list(_texts(value))
     text = _text(value)
@@ -131,6 +133,12 @@ def _number(value: Any, least: float, most: float, words: str, *, above: bool = 
     if number is None or not least <= number <= most or (above and number == least) or (whole and number % 1):
         raise ValueError(f"Must be {words}.")
     return number
+
+
+def _switch(value: Any) -> bool:
+    if value not in (True, False, "true", "false"):
+        raise ValueError("Must be true or false.")
+    return value in (True, "true")
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,7 @@ class ProviderForm(PageForm):
         self.known = known
         config = credentials.masked(known, row.config) if row else {}
         initial = {"is_active": is_active(known.name, row)} | {
-            option.key: _as_text(option, config.get(option.key)) for option in known.shown_options
+            option.key: _as_shown(option, config.get(option.key)) for option in known.shown_options
         }
         super().__init__(*args, initial=initial, **kwargs)
         self.fields["is_active"].label = f"{known.label} is active"
@@ -49,6 +49,8 @@ def _field(option: Option, *, is_kept: bool) -> forms.Field:
     if option.kind == Kind.CHOICE:
         choices = [("", "Not chosen"), *option.choices]
         return forms.ChoiceField(choices=choices, required=False, label=option.label, help_text=option.help)
+    if option.kind == Kind.SWITCH:
+        return forms.BooleanField(required=False, label=option.label, help_text=option.help)
     widget = forms.Textarea(attrs={"rows": 4}) if option.kind == Kind.TEXTS else forms.TextInput()
     widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
     if option.kind in {Kind.NUMBER, Kind.SHARE, Kind.PORT}:
@@ -57,7 +59,9 @@ def _field(option: Option, *, is_kept: bool) -> forms.Field:
     return forms.CharField(required=False, widget=widget, label=option.label, help_text=hint, strip=True)
 
 
-def _as_text(option: Option, value: Any) -> str:
+def _as_shown(option: Option, value: Any) -> str | bool:
+    if option.kind == Kind.SWITCH:
+        return bool(value)
     if value is None:
         return ""
     if option.kind == Kind.TEXTS:

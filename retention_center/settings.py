@@ -1,6 +1,7 @@
 """Settings: one file, read from the environment, safe by default. `.env.example` says what each means."""
 
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -175,6 +176,7 @@ JOBS = {  # kind: the function that does the job
 PROVIDERS = {  # in the order in which a channel chooses its provider
     "smtp": "integrations.providers.smtp.Smtp",
     "twilio": "integrations.providers.twilio.Twilio",
+    "webhook": "integrations.providers.webhook.Webhook",
     "sandbox": "integrations.providers.sandbox.Sandbox",
 }
 INBOUND_HANDLERS = {  # kind of event: who acts on it, in this order, in one transaction
@@ -260,6 +262,9 @@ CRON_TOKEN = env("CRON_TOKEN", default="")
 
 # Providers' own addresses; for another region, or a mock
 TWILIO_API_URL = env("TWILIO_API_URL", default="") or "https://api.twilio.com"
+
+# Webhooks go to public addresses only; networks named here (10.1.0.0/16) are opened to them besides
+WEBHOOK_ALLOWED_NETWORKS = [ip_network(each.strip()) for each in env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])]
 
 # E-mail ------------------------------------------------------------------------------------------------------------
 EMAIL_URL = env("EMAIL_URL", default="")

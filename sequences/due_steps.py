@@ -127,7 +127,7 @@ class DueSteps:
         sent = [a for a in answers if a.outcome == Outcome.SENT]
         closed_unknown = [a for a in answers if a.outcome == Outcome.UNKNOWN and a.is_permanent]
         waiting = [a for a in answers if a.outcome == Outcome.UNKNOWN and not a.is_permanent]
-        refused = [a for a in answers if a.outcome == Outcome.REFUSED]
+        refused = [a for a in answers if a.outcome in {Outcome.REFUSED, Outcome.UNCONFIRMED}]
         postponed = [a for a in answers if a.outcome == Outcome.POSTPONED]
         report = Report(sent=len(sent), failed=len(closed_unknown), unknown=len(waiting))
         done: list[tuple[WorkItem, str, Reason | None]] = [(a.intent.item, STATUS.SENT, None) for a in sent]
@@ -281,6 +281,7 @@ def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence
         own_rules=sequence.contact_rules,
         sequence_name=sequence.name,
         campaign=step.script.campaign if step.script else None,
+        has_tries_left=row.failures + 1 < TRIES_BEFORE_SKIP,
         own=row,
     )
 

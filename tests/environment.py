@@ -39,4 +39,5 @@ ENVIRONMENT = {
     "TIME_ZONE": "UTC",
     "TRUST_PROXY": "",
     "TWILIO_API_URL": "",
+    "WEBHOOK_ALLOWED_NETWORKS": "",
 }

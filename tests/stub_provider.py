@@ -7,6 +7,7 @@ from integrations.providers.base import Message, OutcomeUnknown, Provider, Recei
 
 PATH = "tests.stub_provider.StubProvider"
 PATH_UNSEARCHABLE = "tests.stub_provider.UnsearchableProvider"
+PATH_REPEATABLE = "tests.stub_provider.RepeatableProvider"
 
 
 class StubProvider(Provider):
@@ -41,3 +42,14 @@ class UnsearchableProvider(StubProvider):
 
     def find(self, message: Message) -> Receipt | None:
         raise OutcomeUnknown("It cannot be searched.")
+
+
+class RepeatableProvider(UnsearchableProvider):
+    """Its receivers leave out what came before under the same ``work_id``."""
+
+    is_repeatable = True
+
+    @classmethod
+    def acted_on(cls) -> list[str]:
+        """The work that was acted on, each once."""
+        return sorted({message.work_id for messages in cls.arrived.values() for message in messages})

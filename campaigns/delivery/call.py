@@ -99,11 +99,21 @@ def _call(provider: Provider, intent: Intent) -> Answer:
     except NotSent as refusal:
         return _refused(intent, refusal)
     except OutcomeUnknown as unknown:
-        return _unknown(intent, str(unknown))
+        return unanswered(provider, intent, str(unknown))
     except Exception:
-        # An adapter's own mistake: we cannot tell whether the message left, so it is never sent again blindly
+        # An adapter's own mistake: we cannot tell whether the message left
         log.exception("provider_raised", provider=provider.name, attempt=intent.attempt_id)
-        return _unknown(intent, "The adapter failed.")
+        return unanswered(provider, intent, "The adapter failed.")
+
+
+def unanswered(provider: Provider | type[Provider], intent: Intent, detail: str = "") -> Answer:
+    """Nobody knows what came of it. Where repeats are left out by their receiver it is tried again, or closed for good;
+    from all others it waits to be looked up, and is never sent again blindly."""
+    answer = _unknown(intent, detail)
+    if provider.is_repeatable:
+        answer.outcome = Outcome.UNCONFIRMED if intent.item.has_tries_left else Outcome.UNKNOWN
+        answer.is_permanent = not intent.item.has_tries_left
+    return answer
 
 
 def _refused(intent: Intent, refusal: NotSent) -> Answer:

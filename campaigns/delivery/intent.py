@@ -89,6 +89,7 @@ def _message(item: WorkItem, facts: Facts, attempt_id: str, providers: ActivePro
         html=rendered.html,
         url=script.url,
         unsubscribe_url=unsubscribe_url,
+        work_id=item.id,
         options=script.vapi_config,
     )
 

@@ -36,7 +36,7 @@ def _count(came: Outcomes, answer: Answer) -> None:
             came.refused += 1
         case Outcome.POSTPONED, _:
             return  # it was never called
-        case (Outcome.UNKNOWN, _) | (Outcome.REFUSED, Reason.NOT_HANDED_OVER):
+        case (Outcome.UNKNOWN | Outcome.UNCONFIRMED, _) | (Outcome.REFUSED, Reason.NOT_HANDED_OVER):
             came.failed += 1
         case _:
             came.answered += 1

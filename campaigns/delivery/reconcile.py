@@ -2,7 +2,8 @@
 
 An intent that was never called goes back at once. One that was called is left alone until nothing can still be on
 its way (its deadline, plus SETTLE_SECONDS), then the provider is asked by our key: found is recorded, certainly
-absent goes back, and what cannot be known closes as unknown (INVARIANTS, the only way to contact a lead, 5).
+absent goes back, and what cannot be known closes as unknown (INVARIANTS, the only way to contact a lead, 5), but for
+a provider whose receivers leave out repeats: what was its own goes back to be tried again under the same id.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from campaigns.delivery.call import look_up_all
+from campaigns.delivery.call import look_up_all, unanswered
 from campaigns.delivery.rounds import record_answers
 from campaigns.delivery.work import Answer, Intent, Outcome, Report, WorkItem, WorkSource
 from campaigns.models import ContactAttempt
@@ -70,7 +71,7 @@ def _ask(left: Sequence[_Left], real_now: datetime) -> list[Answer]:
     for one in left:
         adapter = adapter_of(one.attempt.provider)
         (searchable if adapter and adapter.is_searchable else others).append(one)
-    answers = [_give_up(one.intent) for one in others]
+    answers = [_unsearchable(one) for one in others]
     if searchable:
         called_at = {one.attempt.pk: one.attempt.called_at for one in searchable}
         found = look_up_all([one.intent for one in searchable], ActiveProviders.load())
@@ -86,6 +87,11 @@ def _patient(answer: Answer, called_at: datetime | None, real_now: datetime) -> 
 
 def _give_up(intent: Intent) -> Answer:
     return Answer(intent, Outcome.UNKNOWN, reason=Reason.OUTCOME_UNKNOWN, is_permanent=True)
+
+
+def _unsearchable(one: _Left) -> Answer:
+    adapter = adapter_of(one.attempt.provider)
+    return unanswered(adapter, one.intent) if adapter and adapter.is_repeatable else _give_up(one.intent)
 
 
 def _not_called(one: _Left) -> Answer:
@@ -109,6 +115,7 @@ def _intent(item: WorkItem, attempt: ContactAttempt) -> Intent:
         subject=attempt.message.get("subject", ""),
         text=attempt.message.get("text", ""),
         html=attempt.message.get("html", ""),
+        work_id=attempt.work_id,
         called_at=attempt.called_at,
     )
     return Intent(replace(item, try_no=attempt.try_no), attempt.provider, message)

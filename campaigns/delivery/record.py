@@ -17,6 +17,7 @@ STATUS = ContactAttempt.Status
 REPORTED = {
     Outcome.SENT: STATUS.SENT,
     Outcome.UNKNOWN: STATUS.UNKNOWN,
+    Outcome.UNCONFIRMED: STATUS.UNKNOWN,
     Outcome.REFUSED: STATUS.FAILED,
     Outcome.POSTPONED: STATUS.FAILED,
 }

@@ -41,6 +41,7 @@ class WorkItem:
     own_rules: Mapping[str, Any] = field(default_factory=dict)  # how its own sequence narrows the contact policy
     sequence_name: str = ""
     campaign: Campaign | None = None
+    has_tries_left: bool = False  # after this one, should it fail
     own: Any = None  # whatever its source wants back
 
 
@@ -49,6 +50,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # certainly not sent, counts as a failure of this item
     POSTPONED = "postponed"  # certainly not sent, and no failure of this item (429, account-wide, not called)
     UNKNOWN = "unknown"
+    UNCONFIRMED = "unconfirmed"  # unknown, but its receiver leaves out repeats: tried again as a refused one
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One contact, rendered. ``key`` is ours and the same for every repeat of this very intent.
+    """One contact, rendered. ``key`` is ours and the same for every repeat of this very intent; ``work_id`` is the same
+    over all tries of one piece of work.
 
     ``called_at`` is when the call began, for looking a message up; empty while it is sent.
     """
@@ -24,6 +25,7 @@ class Message:
     html: str = ""
     url: str = ""
     unsubscribe_url: str = ""
+    work_id: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     called_at: datetime | None = None
 
@@ -75,7 +77,10 @@ class NotSent(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """The request was written, no answer came: sent or not, we cannot know. Never sent again blindly."""
+    """The request was written, no answer came: sent or not, we cannot know.
+
+    Never sent again blindly, but by a provider that `is_repeatable`.
+    """
 
 
 class Provider:
@@ -84,6 +89,7 @@ class Provider:
     name: ClassVar[str]
     channels: ClassVar[tuple[str, ...]]
     is_searchable: ClassVar[bool] = False
+    is_repeatable: ClassVar[bool] = False  # its receiver leaves out what came before under the same ``work_id``
     can_be_asked: ClassVar[bool] = False  # what became of a message, by our reference: `look`
     default_rate: ClassVar[float | None] = None  # calls per second; None is unlimited
     parallel: ClassVar[int] = 1  # how many calls at once; 0: answers at once, in this process

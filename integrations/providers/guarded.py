@@ -12,9 +12,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -94,12 +95,10 @@ def _exchange(connection: "_Pinned", target: Target, body: bytes, headers: Mappi
         connection.request("POST", target.path, body, dict(headers))
         response = connection.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise OutcomeUnknown(f"No answer came: {_words(error)}.") from error
+        raise OutcomeUnknown(f"No answer came: {_words(error)}") from error
     told = {name.lower(): value for name, value in response.getheaders()}
-    try:
+    with suppress(OSError, http.client.HTTPException, ValueError):  # the status has said it all
         response.read(LARGEST_ANSWER)
-    except (OSError, http.client.HTTPException, ValueError):
-        pass  # the status has said it all
     return Answer(response.status, {}, told)
 
 
@@ -108,6 +107,7 @@ class _Pinned(http.client.HTTPConnection):
 
     def __init__(self, target: Target, addresses: list[tuple[Any, ...]], deadline: float) -> None:
         super().__init__(target.host, target.port)
+        self.default_port = PORTS[target.scheme]  # which does not stand in the Host header
         self.target, self.addresses, self.deadline = target, addresses, deadline
 
     def connect(self) -> None:
@@ -117,16 +117,14 @@ class _Pinned(http.client.HTTPConnection):
             if self.target.scheme == "https":
                 self.sock = _tls().wrap_socket(self.sock, server_hostname=self.target.host.rstrip("."))
         except (OSError, ValueError) as error:
-            raise NotSent(f"No connection: {_words(error)}.", reason=UNREACHED) from error
+            raise NotSent(f"No connection: {_words(error)}", reason=UNREACHED) from error
         self.sock.settimeout(max(self.deadline - clock.monotonic(), 0.1))
 
     def cut(self) -> None:
         """Time is up: whoever waits for the other side waits no longer."""
-        try:
+        with suppress(OSError):  # it may be closed already
             if self.sock:
                 self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it was closed already
 
     def _dial(self) -> socket.socket:
         error: OSError = TimeoutError("time is up")
@@ -151,15 +149,16 @@ def _addresses(target: Target) -> list[tuple[Any, ...]]:
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NotSent("The receiver's name cannot be resolved.", reason=UNREACHED) from error
+        raise NotSent("The receiver's name cannot be resolved", reason=UNREACHED) from error
     if not found or not all(_may_call(str(sockaddr[0])) for *_rest, sockaddr in found):
         raise _never("The address leads into a private network, where nothing is posted to")
     return [(family, sockaddr) for family, _kind, _protocol, _name, sockaddr in found]
 
 
 def _may_call(text: str) -> bool:
+    """Public, or in a network that the operator of this installation has opened."""
     address = ip_address(text)
-    return any(address in network for network in _allowed()) or is_public(address)
+    return any(address in network for network in settings.WEBHOOK_ALLOWED_NETWORKS) or is_public(address)
 
 
 def is_public(address: Address) -> bool:
@@ -176,11 +175,6 @@ def is_public(address: Address) -> bool:
     return address.is_global and not special and address not in NEVER
 
 
-def _allowed() -> list[Any]:
-    """The networks that the operator of this installation has opened though they are not public."""
-    return [ip_network(each.strip()) for each in settings.WEBHOOK_ALLOWED_NETWORKS]
-
-
 def _is_among(host: str, hosts: Collection[str]) -> bool:
     known = [each.strip().lower().rstrip(".") for each in hosts]
     return any(host == each or (each.startswith(".") and host.endswith(each)) for each in known if each)
@@ -192,7 +186,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def _never(why: str) -> NotSent:
-    return NotSent(f"{why}.", permanent=True)
+    return NotSent(why, permanent=True)
 
 
 def _words(error: Exception) -> str:

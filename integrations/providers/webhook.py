@@ -48,7 +48,7 @@ class Webhook(Provider):
         try:
             answer = self._post(url, f"test_{ids.new_id()}", '{"type": "test"}')
         except OutcomeUnknown as silence:
-            raise NotSent(str(silence).rstrip(".")) from silence
+            raise NotSent(str(silence)) from silence
         if not 200 <= answer.status < 300:
             raise NotSent(f"the receiver answered {answer.status}")
         return f"The receiver answered {answer.status}."

@@ -214,7 +214,17 @@ def test_keitaro_says_what_to_paste(api: Any) -> None:
 
 
 @pytest.mark.parametrize("provider", ["vapi", "instantly", "webhook"])
-def test_what_cannot_send_yet_says_so(api: Any, provider: str) -> None:
+def test_what_has_no_adapter_says_that_it_cannot_send(api: Any, settings: Any, provider: str) -> None:
+    settings.PROVIDERS = {}
     tested = ask(api, provider)
     assert tested["ok"] is None
     assert "not available yet" in tested["detail"]
+
+
+def test_a_webhook_may_post_to_http_only_when_that_is_switched_on(api: Any) -> None:
+    config = {"signingSecret": "a" * 32, "allowHttp": True, "allowedHosts": ["hooks.example.com", ".example.org"]}
+    assert put(api, "webhook", {"isActive": True, "config": config}).status_code == 200
+    assert IntegrationConfig.objects.get().config == config
+    for wrong in ("yes", 2, [], {}):
+        answer = put(api, "webhook", {"config": config | {"allowHttp": wrong or [1]}})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "config.allowHttp")
