@@ -132,7 +132,7 @@ class ByHand:
         attempts = left.filter(pk__in=ripe, lead__in=leads).select_related("script")
         return [(_item(leads[str(one.lead_id)], one.channel, one.script, one.work_id), one) for one in attempts]
 
-    def give_back(self, items: Sequence[WorkItem]) -> None:
+    def give_back(self, items: Sequence[WorkItem], now: datetime) -> None:
         """Nothing is ever claimed without its attempt."""
 
     def wanted(self) -> Q:

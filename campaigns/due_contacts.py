@@ -186,7 +186,7 @@ class DueContacts:
             item.fence += 1
         return [(item, item.own.contact_attempt) for item in items]
 
-    def give_back(self, items: Sequence[WorkItem]) -> None:
+    def give_back(self, items: Sequence[WorkItem], now: datetime) -> None:
         for item in items:
             item.own.due_at = item.own.scheduled_at
         self._save(items, in_flight=True)

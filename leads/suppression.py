@@ -7,6 +7,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -35,7 +36,12 @@ def _made() -> Secret:
 
 def digest(address: str) -> str:
     """The address's HMAC, hexadecimal; the address is normalised already (lower case, E.164)."""
-    return hmac.digest(_key(), address.encode(), "sha256").hex()
+    return _digest(_key(), address)
+
+
+@lru_cache(maxsize=8192)  # a batch asks for each address when it decides, and again before it calls
+def _digest(key: bytes, address: str) -> str:
+    return hmac.digest(key, address.encode(), "sha256").hex()
 
 
 def _key() -> bytes:

@@ -19,6 +19,7 @@ from retention_center.lib.bulk import listed, update_rows
 from sequences.advancing import Finished, advance
 from sequences.condition_facts import judge
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.moving import repoint
 from sequences.reading import locked_steps
 
 STATUS = SequenceStepExecution.Status
@@ -162,7 +163,7 @@ class DueSteps:
             _returned(a) | {"scheduled_at": again, "due_at": again, "failures": a.intent.item.own.failures + 1}
             for a in answers
         ]
-        self._give_back(rows)
+        self._give_back(rows, now)
 
     def _postpone(self, answers: Sequence[Answer], now: datetime) -> None:
         rows = []
@@ -170,15 +171,15 @@ class DueSteps:
             holds = a.reason is not None and a.reason.effect == Effect.HOLD
             hold = {"held_reason": str(a.reason) if holds else "", "held_since": now if holds else None}
             rows.append(_returned(a) | {"due_at": now + a.wait} | hold)
-        self._give_back(rows)
+        self._give_back(rows, now)
 
     def _wait_for_staff(self, answers: Sequence[Answer], now: datetime) -> None:
         hold = {"held_reason": str(Reason.WAITS_FOR_STAFF), "held_since": now, "due_at": None}
         rows = [_returned(a) | hold | {"failures": a.intent.item.own.failures + 1} for a in answers]
-        self._give_back(rows)
+        self._give_back(rows, now)
 
-    def _give_back(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """From in flight back to SCHEDULED; a paused enrollment's step keeps no due time."""
+    def _give_back(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        """From in flight back to SCHEDULED, as a step of the version followed by now; paused, without a due time."""
         update_rows(SequenceStepExecution, rows, match=("fence",), status=STATUS.PENDING)
         if not rows:
             return
@@ -188,6 +189,7 @@ class DueSteps:
             enrollment__status=SequenceEnrollment.Status.PAUSED,
         ).update(due_at=None)
         self._cancel_ended([row["id"] for row in rows])
+        repoint([row["id"] for row in rows], now)
 
     def _cancel_ended(self, execution_ids: Sequence[str]) -> None:
         """What comes back after its enrollment ended has nothing to come back to."""
@@ -238,13 +240,13 @@ class DueSteps:
             item.fence += 1
         return [(item, item.own.contact_attempt) for item in items]
 
-    def give_back(self, items: Sequence[WorkItem]) -> None:
+    def give_back(self, items: Sequence[WorkItem], now: datetime) -> None:
         rows = [
             {"id": item.id, "fence": item.fence, "status": STATUS.SCHEDULED, "due_at": item.own.scheduled_at}
             | NOT_CLAIMED
             for item in items
         ]
-        self._give_back(rows)
+        self._give_back(rows, now)
 
     def _refresh(self, items: Sequence[WorkItem]) -> None:
         """The enrollments as they stand now, under the lead locks: they may have ended while we were calling.
@@ -266,16 +268,17 @@ _RULES = SequenceStep.OnFailure
 def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence: RetentionSequence) -> WorkItem:
     """The execution, with its enrollment loaded, as the door and the policy see it."""
     row.step = step
+    enrollment = row.enrollment
     return WorkItem(
-        id=row.pk,
+        id=row.id,
         lead=lead,
         channel=step.channel,
         script=step.script,
         try_no=row.try_no + 1,
         fence=row.fence,
         due_since=max(row.scheduled_at, row.held_until or row.scheduled_at),
-        ended_because=_ended_because(row.enrollment, sequence),
-        enrollment_is_paused=row.enrollment.status == SequenceEnrollment.Status.PAUSED,
+        ended_because=_ended_because(enrollment, sequence),
+        enrollment_is_paused=enrollment.status == SequenceEnrollment.Status.PAUSED,
         step_is_on=step.is_active,
         owner_runs=sequence.status == RetentionSequence.Status.ACTIVE,
         own_rules=sequence.contact_rules,

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import batched, groupby
 
 import structlog
-from django.db import transaction
 from django.db.models import Q
 
 from campaigns.delivery.facts import is_barred
@@ -19,12 +18,13 @@ from integrations.providers.base import NotSent, OutcomeUnknown, Provider
 from integrations.providers.registry import ActiveProviders
 from leads.suppression import addresses_of, standing_for
 from retention_center.lib import clock, draining
-from retention_center.lib.bulk import listed
+from retention_center.lib.bulk import listed, update_selected
 from retention_center.lib.channels import Channel
 from retention_center.lib.seams import seam
 
 log = structlog.get_logger(__name__)
 Status = ContactAttempt.Status
+CALLED_OFF = timedelta(minutes=1)
 
 
 def call_in_groups(
@@ -59,26 +59,28 @@ def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, dea
             answers = list(run(lambda intent: _call(provider, intent), called))
             for answer in answers:
                 answer.called_at = called_at
-            yield answers + [_not_called(intent) for intent in group if intent.attempt_id not in begun]
+            yield answers + [_called_off(intent) for intent in group if intent.attempt_id not in begun]
 
 
 def _begin(provider: Provider, group: Sequence[Intent], wanted: Q, deadline: float) -> tuple[set[str], datetime]:
     """The calls that begin now, and when: in time, and nothing about their lead went off since the intent.
 
-    They are marked, so that whoever finds them knows that something may be on its way. With a provider that answers
-    in this process nothing can be: its calls are marked when they are recorded.
+    They are marked in one statement, so that of two workers who both believe that it is theirs only one calls, and
+    whoever finds them knows that something may be on its way. With a provider that answers in this process nothing
+    can be: its calls are marked when they are recorded.
     """
     called_at = clock.now()
     if draining.is_asked() or clock.monotonic() > deadline:
         return set(), called_at
-    still = ContactAttempt.objects.filter(
-        wanted, pk__in=listed([intent.attempt_id for intent in group]), status=Status.PENDING, called_at=None
-    )
-    with transaction.atomic():
-        begun = set(still.values_list("pk", flat=True)) - _barred(group)
-        if provider.parallel:
-            ContactAttempt.objects.filter(pk__in=begun).update(called_at=called_at)
-    return begun, called_at
+    barred = _barred(group)
+    open_ids = [intent.attempt_id for intent in group if intent.attempt_id not in barred]
+    still = ContactAttempt.objects.filter(wanted, pk__in=listed(open_ids))
+    if provider.parallel:
+        begun = update_selected(still, {"called_at": called_at}, status=Status.PENDING, called_at=None)
+    else:
+        begun = set(still.filter(status=Status.PENDING, called_at=None).values_list("pk", flat=True))
+    # A worker that stood still meanwhile must not call as if no time had passed
+    return (begun if clock.monotonic() <= deadline else set()), called_at
 
 
 def _barred(group: Sequence[Intent]) -> set[str]:
@@ -129,6 +131,12 @@ def _refused(intent: Intent, refusal: NotSent) -> Answer:
     refused = Answer(intent, Outcome.REFUSED, reason=reason, detail=detail, is_permanent=refusal.permanent)
     refused.told = refusal.reports
     return refused
+
+
+def _called_off(intent: Intent) -> Answer:
+    """At the last moment. It is decided anew, but (unless we only end) not at once, lest two who disagree spin."""
+    wait = timedelta(0) if draining.is_asked() else CALLED_OFF
+    return Answer(intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED, wait=wait)
 
 
 def _not_called(intent: Intent) -> Answer:

@@ -43,7 +43,7 @@ def reconcile(source: WorkSource, now: datetime) -> Report:
     real_now = clock.db_now()
     with transaction.atomic():
         taken = source.abandoned(real_now, BATCH)
-        source.give_back([item for item, attempt in taken if attempt is None])
+        source.give_back([item for item, attempt in taken if attempt is None], now)
         left = [_Left(_intent(item, attempt), attempt) for item, attempt in taken if attempt]
         called = [one.attempt.pk for one in left if one.attempt.called_at]
         ContactAttempt.objects.filter(pk__in=called, status=STATUS.PENDING).update(status=STATUS.UNKNOWN)

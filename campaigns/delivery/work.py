@@ -129,7 +129,7 @@ class WorkSource(Protocol):
         """Work in flight whose lease has run out, its leads locked, taken over by raising the fence and a new lease."""
         ...
 
-    def give_back(self, items: Sequence[WorkItem]) -> None:
+    def give_back(self, items: Sequence[WorkItem], now: datetime) -> None:
         """Work that was claimed but has no intent: due again as it was."""
         ...
 

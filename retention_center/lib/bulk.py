@@ -68,6 +68,28 @@ def update_rows(
         return {row[0] for row in cursor.fetchall()}
 
 
+def update_selected(chosen: models.QuerySet[Any], values: Mapping[str, Any], **still: Any) -> set[str]:
+    """Update the chosen rows in one statement, the ids really updated.
+
+    ``still`` must hold in the row as it is when it is written, whatever was true when it was chosen; None is NULL.
+    """
+    model = chosen.model
+    selected, parameters = chosen.order_by().values("pk").query.sql_with_params()
+    assigned = {model._meta.get_field(name): value for name, value in values.items()}
+    held = {model._meta.get_field(name): value for name, value in still.items()}
+    table = _quoted(model._meta.db_table)
+    conditions = [f"{table}.{_quoted('id')} IN ({selected})"]
+    conditions += [f"{table}.{_column(one)} {'IS NULL' if value is None else '= %s'}" for one, value in held.items()]
+    sql = (
+        f"UPDATE {table} SET {', '.join(f'{_column(one)} = %s' for one in assigned)}"
+        f" WHERE {' AND '.join(conditions)} RETURNING {table}.{_quoted('id')}"
+    )
+    written = [_saved(field, value) for field, value in assigned.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*written, *parameters, *(value for value in held.values() if value is not None)])
+        return {row[0] for row in cursor.fetchall()}
+
+
 def insert_rows(
     model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, same: Mapping[str, Any] = EMPTY
 ) -> None:
@@ -134,9 +156,9 @@ def _payload(fields: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _preparation(field: Any) -> Callable[[Any], Any] | None:
-    """How a value of the field goes into JSON, if not as it is: nested JSON as text on SQLite."""
+    """How a value of the field goes into JSON, if not as it is."""
     if isinstance(field, models.JSONField):
-        return _as_text if connection.vendor == "sqlite" else _as_json
+        return _extracted_as_text if connection.vendor == "sqlite" else _as_json
     if isinstance(field, models.CharField | models.TextField | models.ForeignKey | models.IntegerField):
         return None
     if isinstance(field, models.BooleanField):
@@ -149,8 +171,9 @@ def _preparation(field: Any) -> Callable[[Any], Any] | None:
     return prepare
 
 
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, Encoded) else json.dumps(value)
+def _extracted_as_text(value: Any) -> Any:
+    """What SQLite's ``json_extract`` gives back as JSON text: objects and lists as they are, all else written out."""
+    return value if isinstance(value, dict | list | Encoded) else json.dumps(value)
 
 
 def _as_json(value: Any) -> Any:

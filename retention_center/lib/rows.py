@@ -3,8 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models.base import ModelState
+
+
+class RowState:
+    """What Django keeps beside an instance, of a saved row; a ``ModelState`` without its costly finalizer."""
+
+    adding = False
+    db = DEFAULT_DB_ALIAS
+    peers = ()
+    fetch_mode = ModelState.__dict__["fetch_mode"]
+
+    def __init__(self, related: dict[str, models.Model]) -> None:
+        self.fields_cache = related
 
 
 def instance[M: models.Model](model: type[M], values: Mapping[str, Any], **related: models.Model) -> M:
@@ -13,10 +25,6 @@ def instance[M: models.Model](model: type[M], values: Mapping[str, Any], **relat
     ``related`` are the rows its foreign keys point at, by the field's name.
     """
     row = model.__new__(model)
-    row._state = ModelState()
-    row._state.adding = False
-    row._state.db = "default"
     row.__dict__.update(values)
-    for name, other in related.items():
-        row._state.fields_cache[name] = other
+    row.__dict__["_state"] = RowState(related)
     return row

@@ -215,7 +215,6 @@ class TestPeople:
 
 
 @pytest.mark.django_db
-@pytest.mark.xfail(strict=True, reason="The door does not call repoint yet")
 def test_a_try_that_failed_while_others_published_follows_the_new_version(now, monkeypatch, settings):
     StubProvider.reset()
     settings.PROVIDERS = {"stub": PATH}
