@@ -9,15 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns.models import ContactAttempt
-from integrations import inbox
+from conversions import inbox_acts
 from integrations.filters import InboundEventFilters
+from integrations.inbox import AlreadyApplied
 from integrations.models import InboundEvent
 from leads.models import Lead
-from retention_center import audit
 from retention_center.api.problems import Conflict, Invalid
 from retention_center.api.serializers import WireModelSerializer, WireSerializer
 from retention_center.api.views import WireReadOnlyViewSet
-from retention_center.lib import clock
 from retention_center.lib.models import ID_LENGTH
 
 
@@ -65,12 +64,11 @@ class InboxViewSet(WireReadOnlyViewSet):
     def replay(self, request: Request, **kwargs: Any) -> Response:
         """Try the event again now; one that was applied answers 409."""
         event = self.get_object()
-        before = audit.snapshot(event, "status")
         try:
-            inbox.replay(event, clock.now())
-        except inbox.AlreadyApplied as refusal:
+            inbox_acts.replay(event, self.actor)
+        except AlreadyApplied as refusal:
             raise Conflict(str(refusal), code="already_applied") from refusal
-        return self._answer(event, "replay", before)
+        return Response(self.get_serializer(event).data)
 
     @extend_schema(request=LinkSerializer, responses={200: InboundEventSerializer})
     @action(detail=True, methods=["post"])
@@ -81,16 +79,10 @@ class InboxViewSet(WireReadOnlyViewSet):
         given.is_valid(raise_exception=True)
         lead_id, attempt_id = given.validated_data.get("lead_id", ""), given.validated_data.get("attempt_id", "")
         _must_exist(lead_id, attempt_id)
-        before = audit.snapshot(event, "status", "lead_id", "attempt_id")
         try:
-            inbox.link(event, lead_id=lead_id, attempt_id=attempt_id, now=clock.now())
-        except inbox.AlreadyApplied as refusal:
+            inbox_acts.link(event, lead_id=lead_id, attempt_id=attempt_id, actor=self.actor)
+        except AlreadyApplied as refusal:
             raise Conflict(str(refusal), code="already_applied") from refusal
-        return self._answer(event, "link", before)
-
-    def _answer(self, event: InboundEvent, verb: str, before: dict[str, Any]) -> Response:
-        event.refresh_from_db()
-        audit.record(self.actor, verb, event, before=before, after=audit.snapshot(event, *before))
         return Response(self.get_serializer(event).data)
 
 

@@ -7,4 +7,5 @@ from django.urls import include, path
 urlpatterns: list[Any] = [
     path("", include("conversions.report_urls")),
     path("", include("conversions.page_urls")),
+    path("", include("conversions.inbox_urls")),
 ]

@@ -10,6 +10,7 @@ class InboundEventFilters(WireFilterSet):
     provider = WordsFilter("provider", label="Provider")
     kind = WordsFilter("kind", label="Kind")
     lead_id = WordsFilter("lead_id", label="Lead")
+    attempt_id = WordsFilter("attempt_id", label="Attempt")
     date_from = FromFilter("received_at", label="Received from")
     date_to = ToFilter("received_at", label="Received to")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from campaigns.models import Campaign, CampaignLead, ContactAttempt, Script
 from conversions.models import Conversion
-from integrations.models import IntegrationConfig
+from integrations.models import InboundEvent, IntegrationConfig
 from leads.models import Lead
 from retention_center.lib import clock, ids
 from retention_center.lib.channels import Channel
@@ -171,3 +171,19 @@ def make_integration(provider: str = "sandbox", *, is_active: bool = True, **con
     defaults = {"type": kinds.get(provider, provider), "config": config, "is_active": is_active}
     row, _created = IntegrationConfig.objects.update_or_create(provider=provider, defaults=defaults)
     return row
+
+
+def make_inbound_event(**fields: Any) -> InboundEvent:
+    """What Twilio told of a message, waiting to be applied unless ``fields`` say otherwise."""
+    number = next(_numbers)
+    defaults = {
+        "provider": "twilio",
+        "kind": "delivery",
+        "event_key": f"SM{number}:delivered",
+        "provider_ref": f"SM{number}",
+        "facts": {"status": "DELIVERED", "result": {"status": "delivered"}},
+        "payload": {"MessageSid": f"SM{number}", "MessageStatus": "delivered"},
+    }
+    if fields.get("status", "WAITING") != "WAITING":
+        defaults["processed_at"] = clock.now()
+    return InboundEvent.objects.create(**defaults | fields)

@@ -42,6 +42,7 @@ GROUPS: Sequence[Sequence[Link]] = (
         Link("Conversions", "conversion", "conversions", "/conversions/"),
         Link("Reports", "report", "reports", "/reports/"),
         Link("Catch-up", "catch-up", "catch-up", "/catch-up/"),
+        Link("Inbox", "inbox", "inbox", "/inbox/"),
     ),
     (
         Link("Integrations", "integration", "integrations", "/integrations/"),

@@ -47,6 +47,8 @@ def furnish() -> dict[str, Any]:
     conversion = builders.make_conversion(lead, campaign=campaign, contact_attempt=attempt)
     builders.make_conversion(source="keitaro", status="lead", standing="pending", sub_id="abc")
     builders.make_integration("sandbox", delivered=1)
+    nobodys = builders.make_inbound_event(reason="No lead has this number.", status="UNMATCHED")
+    builders.make_inbound_event(status="APPLIED", attempt_id=attempt.pk)
     jobs.run_here(forecast_job.KIND, {"sequence": sequence.pk, "days": 14})
     ABTest.objects.create(campaign=campaign, channel=Channel.EMAIL, variant_a="One", variant_b="Two")
     upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
@@ -69,6 +71,7 @@ def furnish() -> dict[str, Any]:
         "sequence-versions": edited.pk,
         "sequence-version": (edited.pk, 1),
         "integration": "sandbox",
+        "inbox": nobodys.pk,
         "unsubscribe": unsubscribe.url_for(lead.pk, attempt.pk).rpartition("/")[2],
     }
 
