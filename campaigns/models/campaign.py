@@ -49,6 +49,7 @@ class Campaign(Stateful, Identified, Timestamped):
     meta = models.JSONField(default=dict, blank=True)
     start_date = models.DateTimeField(null=True, blank=True)
     end_date = models.DateTimeField(null=True, blank=True)
+    instantly_figures = models.JSONField(default=dict, editable=False, help_text="As Instantly counted them last.")
     assigns_from = models.DateTimeField(null=True, blank=True, editable=False)
     assign_cursor = models.DateTimeField(null=True, editable=False)
 

@@ -30,6 +30,9 @@ class Script(Identified, Timestamped):
         help_text="Blank: the channel's first active provider.",
     )
     vapi_config = models.JSONField(default=dict, blank=True)
+    instantly_campaign_id = models.CharField(
+        max_length=60, blank=True, editable=False, help_text="The campaign at Instantly that sends this script."
+    )
     campaign = models.ForeignKey(Campaign, models.SET_NULL, null=True, blank=True, related_name="scripts")
     is_default = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
