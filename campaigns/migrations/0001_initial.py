@@ -52,6 +52,10 @@ class Migration(migrations.Migration):
                 ("meta", models.JSONField(blank=True, default=dict)),
                 ("start_date", models.DateTimeField(blank=True, null=True)),
                 ("end_date", models.DateTimeField(blank=True, null=True)),
+                (
+                    "instantly_figures",
+                    models.JSONField(default=dict, editable=False, help_text="As Instantly counted them last."),
+                ),
                 ("assigns_from", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("assign_cursor", models.DateTimeField(editable=False, null=True)),
             ],
@@ -207,6 +211,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("vapi_config", models.JSONField(blank=True, default=dict)),
+                (
+                    "instantly_campaign_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The campaign at Instantly that sends this script.",
+                        max_length=60,
+                    ),
+                ),
                 ("is_default", models.BooleanField(default=False)),
                 ("archived_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
