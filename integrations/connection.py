@@ -6,7 +6,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.urls import reverse
 
-from integrations import keitaro, twilio
+from integrations import keitaro
 from integrations.catalogue import Known
 from integrations.credentials import mask
 from integrations.models import IntegrationConfig
@@ -38,13 +38,6 @@ def test(known: Known, row: IntegrationConfig | None) -> Tested:
         return Tested(False, f"It did not work: {error}.")
     finally:
         provider.close()
-
-
-def callbacks(known: Known) -> list[tuple[str, str]]:
-    """(what it is for, the address) of those that must be pasted at the provider's."""
-    if known.name != twilio.PROVIDER:
-        return []
-    return [("A message comes in", f"{settings.PUBLIC_URL}{reverse('webhook-twilio-inbound')}")]
 
 
 def not_yet(known: Known) -> str:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations import breaker, connection, credentials, keitaro, overview
+from integrations import breaker, callbacks, connection, credentials, keitaro, overview
 from integrations.catalogue import PROVIDERS, Known
 from integrations.forms import ProviderForm
 from integrations.models import InboundEvent, IntegrationConfig
@@ -112,7 +112,7 @@ def _detail(request: HttpRequest, known: Known, row: IntegrationConfig | None) -
             {"label": known.label, "href": ""},
         ],
     }
-    page["callbacks"] = connection.callbacks(known)
+    page["callbacks"] = callbacks.of(known.name, row)
     if known.name == keitaro.PROVIDER:
         page["postback_url"] = connection.postback_url(row)
     return page

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from integrations.models import IntegrationConfig
-from tests.builders import make_integration
+from tests.builders import make_inbound_event, make_integration
 
 pytestmark = pytest.mark.django_db
 SECRET = "a-secret-of-thirty-two-characters"
@@ -92,3 +92,29 @@ def test_only_admins_change(as_operator: Any, path: str) -> None:
 
 def test_an_unknown_provider_is_not_there(as_admin: Any) -> None:
     assert as_admin.get("/integrations/pigeon/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("provider", "config", "path"),
+    [
+        ("twilio", {"authToken": "t" * 32}, "/api/webhooks/twilio/inbound"),
+        ("twilio", {"authToken": "t" * 32}, "/api/webhooks/twilio/status"),
+        ("keitaro", {"webhookSecret": SECRET}, "/api/webhooks/keitaro"),
+    ],
+)
+def test_the_addresses_to_paste_say_when_they_were_last_used(
+    as_viewer: Any, provider: str, config: dict[str, str], path: str
+) -> None:
+    assert "Calls are refused until its secret is set." in text_of(as_viewer.get(f"/integrations/{provider}/"))
+    make_integration(provider, **config)
+    text = text_of(as_viewer.get(f"/integrations/{provider}/"))
+    assert f">http://testserver{path}</code>" in text
+    assert "Nothing was received yet." in text
+    make_inbound_event(provider=provider, kind="delivery" if path.endswith("status") else "message")
+    assert "Last received" in text_of(as_viewer.get(f"/integrations/{provider}/"))
+
+
+def test_what_we_asked_for_ourselves_was_not_received(as_viewer: Any) -> None:
+    make_integration("twilio", authToken="t" * 32)
+    make_inbound_event(provider="twilio", event_key="SM1:asked:1", kind="delivery")
+    assert "Last received" not in text_of(as_viewer.get("/integrations/twilio/"))
