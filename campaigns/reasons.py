@@ -53,6 +53,8 @@ class Reason(StrEnum):
     CONDITION_NOT_MET = "condition_not_met", Effect.SKIP, "The step's condition was not met"
     EMPTY_PLACEHOLDER = "empty_placeholder", Effect.SKIP, "A placeholder without a fallback is empty for this lead"
     INVALID_ADDRESS = "invalid_address", Effect.SKIP, "The provider says the address cannot exist"
+    SAME_SCRIPT = "same_script", Effect.SKIP, "Instantly sent this script to the lead before, and never does so twice"
+    NOT_ADDED = "not_added", Effect.SKIP, "Instantly did not take the lead into its campaign"
     REFUSED = "refused", Effect.SKIP, "The provider refused it twice"
     SKIPPED_BY_STAFF = "skipped_by_staff", Effect.SKIP, "Skipped by staff"
     # Stopped
@@ -73,6 +75,7 @@ class Reason(StrEnum):
     NOT_HANDED_OVER = "not_handed_over", Effect.FAIL, "The provider could not be reached; tried again in an hour"
     OUTCOME_UNKNOWN = "outcome_unknown", Effect.FAIL, "The provider never answered; sent or not is unknown"
     NOT_DELIVERED = "not_delivered", Effect.FAIL, "The provider took it, and later could not deliver it"
+    MISCONFIGURED = "misconfigured", Effect.FAIL, "Something at the provider is set up wrongly, or its account may not"
     BOUNCED = "bounced", Effect.FAIL, "The mailbox does not exist or refused it"
 
 

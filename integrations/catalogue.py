@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from django.conf import settings
 
+from integrations import instantly_zones
 from integrations.models import IntegrationConfig
 
 Type = IntegrationConfig.Type
@@ -108,8 +109,25 @@ PROVIDERS = {
             "E-mail, by campaign",
             (
                 Option("apiKey", "API key", Kind.SECRET, is_needed=True),
-                Option("emailAccounts", "Mailboxes", Kind.TEXTS, help="One address a line."),
-                Option("webhookSecret", "Webhook secret", Kind.SECRET),
+                Option(
+                    "emailAccounts",
+                    "Mailboxes",
+                    Kind.TEXTS,
+                    help="The addresses Instantly sends from, one a line. Without any, nothing can be sent.",
+                ),
+                Option(
+                    "timeZone",
+                    "Time zone",
+                    Kind.CHOICE,
+                    choices=tuple((zone, zone) for zone in instantly_zones.accepted()),
+                    help="Of Instantly's schedules. Not chosen: the organisation's, where Instantly knows one like it.",
+                ),
+                Option(
+                    "webhookSecret",
+                    "Webhook secret",
+                    Kind.SECRET,
+                    help="Instantly sends it in the header X-Webhook-Secret.",
+                ),
                 OLD_SECRET,
                 RATE,
             ),
@@ -143,9 +161,20 @@ PROVIDERS = {
                     "How it signs its calls",
                     Kind.CHOICE,
                     choices=(("secret", "Secret"), ("bearer", "Bearer token"), ("hmac", "HMAC")),
+                    help="Blank: the secret.",
                 ),
-                Option("webhookSecret", "Webhook secret", Kind.SECRET),
+                Option(
+                    "webhookSecret",
+                    "Webhook secret",
+                    Kind.SECRET,
+                    help="Without it no report is believed; what became of a call is then asked for an hour later.",
+                ),
                 OLD_SECRET,
+                Option(
+                    "webhookCredentialId",
+                    "Its credential for reports",
+                    help="Its id at VAPI; HMAC needs one. Blank: the secret or token travels with each call.",
+                ),
                 RATE,
             ),
         ),

@@ -175,7 +175,9 @@ JOBS = {  # kind: the function that does the job
 # What must call upwards, named once ------------------------------------------------------------------------
 PROVIDERS = {  # in the order in which a channel chooses its provider
     "smtp": "integrations.providers.smtp.Smtp",
+    "instantly": "integrations.providers.instantly.Instantly",
     "twilio": "integrations.providers.twilio.Twilio",
+    "vapi": "integrations.providers.vapi.Vapi",
     "webhook": "integrations.providers.webhook.Webhook",
     "sandbox": "integrations.providers.sandbox.Sandbox",
 }
@@ -184,6 +186,7 @@ INBOUND_HANDLERS = {  # kind of event: who acts on it, in this order, in one tra
         "campaigns.inbound.record_delivery",
         "sequences.inbound.settle_delivery",
     ],
+    "note": ["campaigns.inbound.record_note"],
     "reply": ["campaigns.inbound.record_reply", "sequences.inbound.stop_on_reply"],
     "message": ["campaigns.messages.take_in", "sequences.inbound.stop_on_message"],
     "opt_out": ["campaigns.messages.record_opt_out"],
@@ -262,6 +265,8 @@ CRON_TOKEN = env("CRON_TOKEN", default="")
 
 # Providers' own addresses; for another region, or a mock
 TWILIO_API_URL = env("TWILIO_API_URL", default="") or "https://api.twilio.com"
+VAPI_API_URL = env("VAPI_API_URL", default="") or "https://api.vapi.ai"
+INSTANTLY_API_URL = env("INSTANTLY_API_URL", default="") or "https://api.instantly.ai"
 
 # Webhooks go to public addresses only; networks named here (10.1.0.0/16) are opened to them besides
 WEBHOOK_ALLOWED_NETWORKS = [ip_network(each.strip()) for each in env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])]

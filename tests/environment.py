@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "DEFAULT_FROM_EMAIL": "Retention Center <retention@localhost>",
     "DEFAULT_REGION": "US",
     "EMAIL_URL": "",
+    "INSTANTLY_API_URL": "",
     "LEASE_SECONDS": "300",
     "LOG_FORMAT": "console",
     "OPT_OUT_SCOPE": "all",
@@ -39,5 +40,6 @@ ENVIRONMENT = {
     "TIME_ZONE": "UTC",
     "TRUST_PROXY": "",
     "TWILIO_API_URL": "",
+    "VAPI_API_URL": "",
     "WEBHOOK_ALLOWED_NETWORKS": "",
 }

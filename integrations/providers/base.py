@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -32,21 +32,29 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something a provider says later about a message; ``kind`` and ``facts`` as the inbox takes them."""
+    """Something a provider says later about a message; ``kind`` and ``facts`` as the inbox takes them.
+
+    ``more`` are what the same words say besides, such as an opt-out.
+    """
 
     kind: str
     facts: Mapping[str, Any]
+    more: "tuple[Report, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider took the message. ``reference`` is its own id for it."""
+    """The provider took the message. ``reference`` is its own id for it.
+
+    ``pause``: seconds during which it has no room for another one, for whomever.
+    """
 
     reference: str
     result: Mapping[str, Any] = field(default_factory=dict)
     cost: Decimal | None = None
     currency: str = ""
     reports: tuple[Report, ...] = ()
+    pause: float | None = None
 
 
 class NotSent(Exception):
@@ -91,6 +99,7 @@ class Provider:
     is_searchable: ClassVar[bool] = False
     is_repeatable: ClassVar[bool] = False  # its receiver leaves out what came before under the same ``work_id``
     can_be_asked: ClassVar[bool] = False  # what became of a message, by our reference: `look`
+    ask_after: ClassVar[timedelta] = timedelta(minutes=15)  # when its own reports should have come
     default_rate: ClassVar[float | None] = None  # calls per second; None is unlimited
     parallel: ClassVar[int] = 1  # how many calls at once; 0: answers at once, in this process
 

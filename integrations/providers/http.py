@@ -27,7 +27,8 @@ NO_RETRY = Retry(total=0, redirect=0)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``body`` is the JSON object, empty when there was none; ``headers`` by lower-case name."""
+    """What came back. ``body`` is the JSON object, empty when there was none; a list stands in it under "items".
+    ``headers`` go by lower-case name."""
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -85,7 +86,7 @@ class Caller:
 
 
 def _read(response: requests.Response, deadline: float) -> dict[str, Any]:
-    """The body as a JSON object; one that drips or swells beyond all measure is given up."""
+    """The body as an object; one that drips or swells beyond all measure is given up."""
     raw = bytearray()
     for chunk in response.iter_content(CHUNK):
         raw += chunk
@@ -95,6 +96,8 @@ def _read(response: requests.Response, deadline: float) -> dict[str, Any]:
         body = json.loads(raw.decode("utf-8", "replace")) if raw else {}
     except (ValueError, RecursionError):
         return {}
+    if isinstance(body, list):
+        return {"items": body}
     return body if isinstance(body, dict) else {}
 
 
