@@ -11,13 +11,6 @@ from integrations.models import InboundEvent
 from leads.filters import finding
 from leads.models import Lead
 
-KINDS = {
-    "conversion": "Conversion",
-    "delivery": "Delivery report",
-    "message": "Message from a person",
-    "opt_out": "Opt-out",
-    "reply": "Reply",
-}
 MEANINGS = {
     InboundEvent.Status.WAITING: "It is tried again by itself until three days after it came.",
     InboundEvent.Status.APPLIED: "It was acted on, once.",
@@ -37,10 +30,6 @@ class Told:
     attempt: ContactAttempt | None = None
 
     @property
-    def what(self) -> str:
-        return what_of(self.event)
-
-    @property
     def provider(self) -> str:
         return provider_of(self.event)
 
@@ -51,13 +40,6 @@ class Candidate:
 
     lead: Lead
     attempts: list[ContactAttempt] = field(default_factory=list)
-
-
-def what_of(event: InboundEvent) -> str:
-    """ "Delivery report, delivered"."""
-    kind = KINDS.get(event.kind, event.kind.replace("_", " ").capitalize())
-    word = str(event.facts.get("status") or event.facts.get("keyword") or "")
-    return f"{kind}, {word.lower()}" if word else kind
 
 
 def provider_of(event: InboundEvent) -> str:

@@ -15,7 +15,7 @@ from conversions import inbox_acts, inbox_telling
 from integrations.catalogue import PROVIDERS
 from integrations.filters import InboundEventFilters
 from integrations.inbox import AlreadyApplied
-from integrations.models import InboundEvent
+from integrations.models import KIND_WORDS, InboundEvent
 from leads.models import Lead
 from retention_center import audit
 from retention_center.api.text import is_storable
@@ -35,7 +35,7 @@ CAME_OF = {  # said after staff had it tried
 
 
 def _kinds() -> list[tuple[str, str]]:
-    return list(inbox_telling.KINDS.items())
+    return list(KIND_WORDS.items())
 
 
 def _providers() -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ class InboxList(ListPage):
     filter_choices = {"kind": _kinds, "provider": _providers}
     cells = "inbox/_cells.html"
     columns = (
-        Column("what", "What came", value=inbox_telling.what_of, place="lead"),
+        Column("what", "What came", value=lambda row: row.what, place="lead"),
         Column("status", "State", sort="status", place="state"),
         Column("reason", "Why", value=lambda row: row.reason, place="reason"),
         Column("whom", "Whom it speaks of", value=lambda row: row.lead_id),
@@ -99,7 +99,7 @@ def event_page(request: HttpRequest, pk: str) -> HttpResponse:
         "may_link": may_link,
         "text": text,
         "candidates": inbox_telling.candidates(event, text, clock.now()) if may_link and is_storable(text) else [],
-        "crumbs": [{"label": "Inbox", "href": reverse("inbox")}, {"label": told.what, "href": ""}],
+        "crumbs": [{"label": "Inbox", "href": reverse("inbox")}, {"label": event.what, "href": ""}],
     }
     return render(request, "inbox/event.html", page)
 

@@ -9,6 +9,14 @@ from retention_center.lib import clock
 from retention_center.lib.encryption import EncryptedJSONField
 from retention_center.lib.models import Identified, Timestamped
 
+KIND_WORDS = {  # kinds of inbound events, for people
+    "conversion": "Conversion",
+    "delivery": "Delivery report",
+    "message": "Message from a person",
+    "opt_out": "Opt-out",
+    "reply": "Reply",
+}
+
 
 class IntegrationConfig(Identified, Timestamped):
     """One provider's credentials and options; ``config`` is ciphertext in the database (INV-22)."""
@@ -113,3 +121,10 @@ class InboundEvent(Identified):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.kind}"
+
+    @property
+    def what(self) -> str:
+        """ "Delivery report, delivered"."""
+        kind = KIND_WORDS.get(self.kind, self.kind.replace("_", " ").capitalize())
+        word = str(self.facts.get("status") or self.facts.get("keyword") or "")
+        return f"{kind}, {word.lower()}" if word else kind
