@@ -99,7 +99,7 @@ def _call(provider: Provider, intent: Intent) -> Answer:
     try:
         return Answer(intent, Outcome.SENT, receipt=provider.send(intent.message))
     except NotSent as refusal:
-        return _refused(intent, refusal)
+        return refused(intent, refusal)
     except OutcomeUnknown as unknown:
         return unanswered(provider, intent, str(unknown))
     except Exception:
@@ -118,7 +118,8 @@ def unanswered(provider: Provider | type[Provider], intent: Intent, detail: str 
     return answer
 
 
-def _refused(intent: Intent, refusal: NotSent) -> Answer:
+def refused(intent: Intent, refusal: NotSent) -> Answer:
+    """What a refusal means for its intent: postponed where it is nobody's or everybody's fault."""
     detail = str(refusal)[:255]
     if refusal.retry_after is not None:
         wait = timedelta(seconds=max(refusal.retry_after, 1))

@@ -21,6 +21,7 @@ from campaigns.delivery.facts import Surroundings, facts_of, surroundings
 from campaigns.delivery.intent import Judged, Prepared
 from campaigns.delivery.record import record
 from campaigns.delivery.work import Answer, Intent, Report, WorkSource
+from campaigns.instantly.scripts import prepared
 from integrations import pace
 from integrations.providers.registry import ActiveProviders
 from retention_center.lib import clock
@@ -61,6 +62,9 @@ def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
         real_now = clock.now()
         _lease, deadline_at = intents.lease_and_deadline(real_now)
         deadline = began + (deadline_at - real_now).total_seconds()
+        intended, unprepared = prepared(intended, providers)
+        if unprepared:
+            report.add(_record_surely(source, unprepared, now, deadline))
         for answers in call_in_groups(intended, providers, source.wanted(), deadline):
             seam("called")
             report.add(_record_surely(source, answers, now, deadline))

@@ -35,10 +35,11 @@ class InstantlyApi:
 
     # Campaigns ------------------------------------------------------------------------------------------------------
 
-    def campaign_named(self, name: str, search: str) -> str:
-        """The id of the campaign with exactly this name, found by a part of it; blank when there is none."""
-        found = self._call("GET", "campaigns", params={"search": search, "limit": PAGE})
-        return next((str(each["id"]) for each in _items(found) if each.get("name") == name and each.get("id")), "")
+    def campaign_marked(self, mark: str) -> str:
+        """The id of the campaign whose name ends with this mark; blank when there is none."""
+        found = self._call("GET", "campaigns", params={"search": mark, "limit": PAGE})
+        theirs = (each for each in _items(found) if str(each.get("name", "")).endswith(mark))
+        return next((str(each["id"]) for each in theirs if each.get("id")), "")
 
     def create_campaign(self, body: Body) -> str:
         """The new campaign's id; a draft until it is activated."""
