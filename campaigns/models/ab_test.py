@@ -8,7 +8,11 @@ from retention_center.lib.states import Stateful
 
 
 class ABTest(Stateful, Identified):
-    """Two variants of a campaign's message on one channel; ``stats_*`` are counts per variant."""
+    """Two texts for a campaign's message on one channel, each lead always given the same one.
+
+    While it runs its figures are counted from the attempts; ``stats_*`` keep them as they stood at its end.
+    ``winner_id`` is "A" or "B", blank while nobody has chosen.
+    """
 
     class Status(models.TextChoices):
         RUNNING = "RUNNING"
@@ -30,6 +34,11 @@ class ABTest(Stateful, Identified):
 
     class Meta:
         ordering = ("-started_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "channel"], condition=models.Q(status="RUNNING"), name="ab_test_runs_alone"
+            )
+        ]
         verbose_name = "A/B test"
 
     def __str__(self) -> str:

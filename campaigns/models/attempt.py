@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from campaigns.models.ab_test import ABTest
 from campaigns.models.campaign import Campaign
 from campaigns.models.script import Script
 from leads.models import Lead
@@ -56,6 +57,10 @@ class ContactAttempt(Identified):
         related_name="contact_attempts",
     )
     script = models.ForeignKey(Script, models.SET_NULL, null=True, blank=True, related_name="contact_attempts")
+    ab_test = models.ForeignKey(
+        ABTest, models.SET_NULL, null=True, blank=True, related_name="contact_attempts", db_index=False
+    )
+    variant = models.CharField(max_length=1, blank=True, help_text="Of the A/B test: A or B.")
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     provider = models.CharField(max_length=20, blank=True)
@@ -100,6 +105,8 @@ class ContactAttempt(Identified):
             models.Index(fields=["channel", "started_at"], name="attempt_by_channel"),
             models.Index(fields=["status", "started_at"], name="attempt_by_status"),
             models.Index(fields=["started_at", "id"], name="attempt_newest"),
+            # Few attempts belong to a test: the others cost this index nothing
+            models.Index(fields=["ab_test", "variant"], condition=~Q(ab_test=None), name="attempt_of_test"),
             # Contacts by hand are their own work: the few of which nobody knows yet what came of them
             models.Index(
                 fields=["deadline_at"],
