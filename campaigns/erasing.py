@@ -9,13 +9,14 @@ from campaigns.models import CampaignLead, ContactAttempt
 from integrations.models import InboundEvent
 from retention_center import audit
 
-FLAGS = ("opened", "clicked", "replied", "bounced", "unsubscribed", "status", "segments", "duration", "outcome")
+FLAGS = ("opened", "clicked", "replied", "bounced", "unsubscribed", "autoReplied", "status", "segments")
+CALL_FACTS = ("call_status", "outcome", "endedReason", "duration")
 SLICE = 500
 
 
 def bare(result: Mapping[str, Any]) -> dict[str, Any]:
     """What an erased lead's attempt keeps of its result: nothing anybody said."""
-    return {name: value for name, value in result.items() if name in FLAGS}
+    return {name: value for name, value in result.items() if name in {*FLAGS, *CALL_FACTS}}
 
 
 def erase_leads(lead_ids: Sequence[str]) -> None:

@@ -1,22 +1,33 @@
 """What providers report about attempts: statuses only rise, facts only grow, in whatever order reports come."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from campaigns.delivery.record import merged, raised
+from django.utils.dateparse import parse_datetime
+
+from campaigns.delivery.record import mark_contacted, merged, raised
 from campaigns.erasing import bare
 from campaigns.models import ContactAttempt
 from campaigns.reasons import Reason
-from integrations.inbox import NotYet
+from integrations import breaker
+from integrations.breaker import Outcomes
+from integrations.inbox import NotYet, Unmatched
 from integrations.models import InboundEvent
 from leads.models import Lead
+from retention_center.lib import clock
 
 STATUS = ContactAttempt.Status
+ARRIVED = {STATUS.DELIVERED, STATUS.SUCCESS}
 UNDELIVERED = {STATUS.FAILED: Reason.NOT_DELIVERED, STATUS.BOUNCED: Reason.BOUNCED}
+FRESH = timedelta(minutes=15)  # a failure of everybody's that was longer ago says nothing about now
 
 
 def record_delivery(event: InboundEvent, now: datetime) -> None:
-    """A delivery report: facts ``{status, reason?, result?, cost?, currency?, duration?}``."""
+    """A delivery report: facts ``{status, reason?, result?, cost?, currency?, duration?, endedAt?, hitsEverybody?}``.
+
+    ``reason`` is a code of our reasons, for what failed; ``hitsEverybody`` says why everybody's would have.
+    """
     attempt = locked_attempt(event)
     facts = event.facts
     reported = str(facts["status"])
@@ -24,22 +35,33 @@ def record_delivery(event: InboundEvent, now: datetime) -> None:
     attempt.provider_ref = attempt.provider_ref or event.provider_ref or None  # it may come before our own record
     attempt.result = merged(attempt.result, facts.get("result") or {})
     if reported in UNDELIVERED and attempt.status == reported:
-        attempt.reason = str(UNDELIVERED[STATUS(reported)])
-    elif attempt.status in {STATUS.DELIVERED, STATUS.SUCCESS}:
+        attempt.reason = facts.get("reason") or str(UNDELIVERED[STATUS(reported)])
+    elif attempt.status in ARRIVED:
         attempt.reason = ""
-    attempt.completed_at = attempt.completed_at or now
+    attempt.completed_at = _ended_at(facts) or attempt.completed_at or (None if reported == STATUS.SENT else now)
     if facts.get("cost") is not None:
         attempt.cost, attempt.currency = Decimal(str(facts["cost"])), facts.get("currency", "")
     if facts.get("duration") is not None:
         attempt.duration = int(facts["duration"])
+    if attempt.lead_id and attempt.status in ARRIVED:
+        mark_contacted([attempt.lead_id])
     _save(attempt, event)
+    _tell_of_outage(event, _ended_at(facts) or event.occurred_at)
+
+
+def record_note(event: InboundEvent, now: datetime) -> None:
+    """Something that changes nothing about the attempt; it stands on its page. Facts: ``{what}``."""
+    if not event.attempt_id and not event.provider_ref:
+        raise Unmatched("It does not say which contact it speaks of.")
+    locked_attempt(event)
 
 
 def record_reply(event: InboundEvent, now: datetime) -> None:
     """A reply: facts ``{text, automatic}``. A person's reply is success; an automatic one changes nothing but facts."""
     attempt = locked_attempt(event)
     if event.facts.get("automatic"):
-        attempt.result = merged(attempt.result, {"autoReplied": True})
+        told = {"autoReplied": True, "autoReply": event.facts.get("text", "")}
+        attempt.result = merged(attempt.result, told)
     else:
         reply = {"replied": True, "reply": event.facts.get("text", ""), "repliedAt": event.occurred_at.isoformat()}
         attempt.status = raised(attempt.status, STATUS.SUCCESS)
@@ -55,6 +77,17 @@ def _save(attempt: ContactAttempt, event: InboundEvent) -> None:
         attempt.result = bare(attempt.result)
         InboundEvent.objects.filter(pk=event.pk).update(payload={}, facts={})
     attempt.save()
+
+
+def _tell_of_outage(event: InboundEvent, at: datetime) -> None:
+    """What failed for a reason that hits everybody is an outage, if it was just now."""
+    real_now = clock.now()
+    if event.facts.get("hitsEverybody") and real_now - at < FRESH:
+        breaker.note({event.provider: Outcomes(refused=1, detail=str(event.facts["hitsEverybody"]))}, real_now)
+
+
+def _ended_at(facts: dict[str, Any]) -> datetime | None:
+    return parse_datetime(str(facts["endedAt"])) if facts.get("endedAt") else None
 
 
 def locked_attempt(event: InboundEvent) -> ContactAttempt:

@@ -12,7 +12,7 @@ from integrations.providers.base import NotSent, OutcomeUnknown, Provider
 from integrations.providers.registry import ActiveProviders, adapter_of
 from retention_center.lib import clock
 
-FIRST, SECOND, NEVER = timedelta(minutes=15), timedelta(days=1), timedelta(days=3)  # after the message was sent
+SECOND, NEVER = timedelta(days=1), timedelta(days=3)  # after the message was sent
 ASKED = "asked"  # in an attempt's result: how often
 MOST = 300
 
@@ -30,7 +30,7 @@ def ask(now: datetime, seconds: float = 60) -> int:
             continue
         provider = active.open(name)
         try:
-            for attempt in _worth_asking(name, now):
+            for attempt in _worth_asking(name, adapter.ask_after, now):
                 if clock.monotonic() - began > seconds or not _ask(provider, attempt, now):
                     break
                 asked += 1
@@ -39,10 +39,10 @@ def ask(now: datetime, seconds: float = 60) -> int:
     return asked
 
 
-def _worth_asking(provider: str, now: datetime) -> Iterable[ContactAttempt]:
+def _worth_asking(provider: str, ask_after: timedelta, now: datetime) -> Iterable[ContactAttempt]:
     """The oldest first: those never asked about, and a day later those that told no price then."""
     never = Q(result__asked__isnull=True)
-    first = never & Q(started_at__gt=now - SECOND, started_at__lte=now - FIRST)
+    first = never & Q(started_at__gt=now - SECOND, started_at__lte=now - ask_after)
     second = (never | Q(result__asked=1)) & Q(started_at__gt=now - NEVER, started_at__lte=now - SECOND)
     silent = ContactAttempt.objects.filter(first | second, provider=provider, cost=None).exclude(provider_ref=None)
     known = [*ContactAttempt.ACCEPTED, ContactAttempt.Status.FAILED]

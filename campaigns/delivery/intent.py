@@ -17,9 +17,11 @@ from campaigns.reasons import Reason
 from campaigns.windows import Rules
 from integrations.providers.base import Message
 from integrations.providers.registry import ActiveProviders
+from integrations.providers.vapi_calls import layered
 from leads.unsubscribe import url_for
 from retention_center.lib import ids
 from retention_center.lib.bulk import Encoded, insert_rows
+from retention_center.lib.channels import Channel
 
 Judged = tuple[WorkItem, Facts]
 Prepared = tuple[Intent, dict[str, Any]]  # with the attempt's row, not yet saved
@@ -90,8 +92,15 @@ def _message(item: WorkItem, facts: Facts, attempt_id: str, providers: ActivePro
         url=script.url,
         unsubscribe_url=unsubscribe_url,
         work_id=item.id,
-        options=script.vapi_config,
+        options=_call_options(item) if item.channel == Channel.CALL else {},
     )
+
+
+def _call_options(item: WorkItem) -> dict[str, Any]:
+    """How the script wants the call, over how its campaign does."""
+    of_campaign = item.campaign.meta.get("vapiConfig") if item.campaign else None
+    of_script = item.script.vapi_config if item.script else None
+    return layered(of_campaign or {}, of_script or {})
 
 
 def _snapshot(facts: Facts, now: datetime) -> dict[str, Any] | Encoded:

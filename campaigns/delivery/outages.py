@@ -36,8 +36,14 @@ def _count(came: Outcomes, answer: Answer) -> None:
             came.refused += 1
         case Outcome.POSTPONED, _:
             return  # it was never called
-        case (Outcome.UNKNOWN | Outcome.UNCONFIRMED, _) | (Outcome.REFUSED, Reason.NOT_HANDED_OVER):
+        case (Outcome.UNKNOWN | Outcome.UNCONFIRMED, _) | (
+            Outcome.REFUSED,
+            Reason.NOT_HANDED_OVER | Reason.MISCONFIGURED,
+        ):
             came.failed += 1
+        case Outcome.SENT, _ if answer.receipt and answer.receipt.pause is not None:
+            came.answered += 1
+            came.retry_after = max(came.retry_after or 0, answer.receipt.pause)
         case _:
             came.answered += 1
             return

@@ -24,6 +24,7 @@ REPORTED = {
 NOT_KNOWN = (STATUS.PENDING, STATUS.UNKNOWN)
 NOTHING_YET = ContactAttempt()  # what every attempt is until somebody writes to it
 FLAGS = ("opened", "clicked", "replied", "bounced")
+CALL_STAGES = ("scheduled", "queued", "ringing", "in-progress", "forwarding", "not-found", "deletion-failed", "ended")
 
 
 def raised(old: str, new: str) -> str:
@@ -32,9 +33,17 @@ def raised(old: str, new: str) -> str:
 
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Later facts over earlier ones; a flag never goes from true to false."""
+    """Later facts over earlier ones; a flag never goes from true to false, nor a call back to its beginning."""
     result = {**old, **new}
+    if "call_status" in old and "call_status" in new:
+        result["call_status"] = max(old["call_status"], new["call_status"], key=_stage)
+    if "startedAt" in old and "startedAt" in new:
+        result["startedAt"] = min(str(old["startedAt"]), str(new["startedAt"]))
     return result | {flag: True for flag in FLAGS if old.get(flag) or new.get(flag)}
+
+
+def _stage(call_status: str) -> int:
+    return CALL_STAGES.index(call_status) if call_status in CALL_STAGES else -1
 
 
 def record(answers: Sequence[Answer], now: datetime) -> None:
@@ -44,10 +53,11 @@ def record(answers: Sequence[Answer], now: datetime) -> None:
     _merge([answer for answer in answers if answer.intent.attempt_id not in written], now)
     if reports := _reports(answers):
         inbox.receive_many(reports)
-    _mark_contacted([answer.intent.item.lead.id for answer in answers if _is_first_contact(answer)])
+    mark_contacted([answer.intent.item.lead.id for answer in answers if _is_first_contact(answer)])
 
 
-def _mark_contacted(lead_ids: Sequence[str]) -> None:
+def mark_contacted(lead_ids: Sequence[str]) -> None:
+    """New leads to whom something went out are contacted."""
     if lead_ids:
         Lead.objects.filter(pk__in=listed(lead_ids), status=Lead.Status.NEW).update(
             status=Lead.Status.CONTACTED, matched_at=clock.now(), updated_at=clock.now()

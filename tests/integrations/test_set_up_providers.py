@@ -160,8 +160,9 @@ def test_a_script_may_name_its_provider() -> None:
     assert providers.choose("EMAIL", "instantly") is None
 
 
-def test_a_provider_we_cannot_send_by_yet_is_no_provider() -> None:
+def test_a_provider_we_cannot_send_by_yet_is_no_provider(settings: Any) -> None:
     make_integration("vapi", apiKey="key")
+    settings.PROVIDERS = {}
     assert ActiveProviders.load().choose("CALL") is None
 
 
