@@ -1,7 +1,7 @@
 """What comes after a step: the next one of the enrollment's version, or the end of the run. Set-based."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -12,6 +12,7 @@ from leads.models import Lead
 from retention_center.lib import clock, ids
 from retention_center.lib.bulk import insert_rows, listed, update_rows
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.places import Course
 from sequences.timing import after
 
 STATUS = SequenceEnrollment.Status
@@ -26,21 +27,6 @@ class Finished:
     step: SequenceStep
 
 
-def next_step(steps: Iterable[SequenceStep], last: SequenceStep | None, done: Collection[str]) -> SequenceStep | None:
-    """The first step, in order, that is on, stands after the last one and was not yet done in this run.
-
-    ``steps`` are those of one version. The last step's place is its key's place in that version; if the version
-    no longer has the key, its old order.
-    """
-    steps = sorted(steps, key=lambda step: step.step_order)
-    place = 0
-    if last is not None:
-        place = next((step.step_order for step in steps if step.key == last.key), last.step_order)
-        if last.key not in {step.key for step in steps}:
-            place -= 1  # the step that took the removed one's place comes next
-    return next((step for step in steps if step.is_active and step.step_order > place and step.key not in done), None)
-
-
 def advance(finished: Sequence[Finished], now: datetime) -> int:
     """Schedule what comes next for each, or complete its run: how many runs completed.
 
@@ -50,12 +36,12 @@ def advance(finished: Sequence[Finished], now: datetime) -> int:
     going_on = [one for one in finished if one.enrollment.status in SequenceEnrollment.OPEN]
     if not going_on:
         return 0
-    steps = _steps_by_version(going_on)
+    courses = _courses(going_on)
     done = _done_keys(going_on)
 
     @cache  # most runs of a batch stand at the same place
     def following(sequence_id: str, version: int, last: SequenceStep, done: frozenset[str]) -> SequenceStep | None:
-        return next_step(steps[sequence_id, version], last, done)
+        return courses[sequence_id, version].after(last, done)
 
     upcoming: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
@@ -96,13 +82,15 @@ def schedule(
     }
 
 
-def _steps_by_version(finished: Sequence[Finished]) -> Mapping[tuple[str, int], list[SequenceStep]]:
-    sequences = {one.enrollment.sequence_id for one in finished}
-    versions = {one.enrollment.version for one in finished}
-    steps = defaultdict(list)
+def _courses(finished: Sequence[Finished]) -> Mapping[tuple[str, int], Course]:
+    """The steps of every version that is followed."""
+    followed = {(one.enrollment.sequence_id, one.enrollment.version) for one in finished}
+    steps: dict[tuple[str, int], list[SequenceStep]] = {version: [] for version in followed}
+    sequences, versions = {sequence for sequence, _ in followed}, {version for _, version in followed}
     for step in SequenceStep.objects.filter(sequence__in=sequences, version__in=versions):
-        steps[step.sequence_id, step.version].append(step)
-    return steps
+        if (step.sequence_id, step.version) in steps:
+            steps[step.sequence_id, step.version].append(step)
+    return {(sequence_id, version): Course(sequence_id, of_it) for (sequence_id, version), of_it in steps.items()}
 
 
 def _done_keys(finished: Sequence[Finished]) -> Mapping[tuple[str, int], set[str]]:

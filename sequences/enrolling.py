@@ -15,8 +15,9 @@ from retention_center.audit import Actor
 from retention_center.lib import clock
 from retention_center.lib.bulk import insert_rows, update_rows
 from retention_center.lib.states import RefusedTransition
-from sequences.advancing import next_step, schedule
+from sequences.advancing import schedule
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.places import first_step
 
 STATUS = SequenceEnrollment.Status
 CHUNK = 1000
@@ -59,7 +60,7 @@ def enroll(
 def _first_step(sequence: RetentionSequence) -> SequenceStep:
     if sequence.status == RetentionSequence.Status.ARCHIVED:
         raise CannotEnroll(f"{sequence} is archived; nobody can enter it.")
-    first = next_step(list(sequence.live_steps()), None, ())
+    first = first_step(sequence.live_steps())
     if first is None:
         raise CannotEnroll(f"{sequence} has no step that is on; add one first.")
     return first

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from campaigns.windows import at_local
-from retention_center.api.paging import CAP
+from retention_center.pages.counting import CAP
 from sequences.models import RetentionSequence, SequenceEnrollment
 from sequences.walks import walks
 

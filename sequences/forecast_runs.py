@@ -17,10 +17,10 @@ from campaigns.rules import main_zone
 from campaigns.windows import at_local
 from leads.models import Lead
 from sequences import condition_facts, entrants, triggers
-from sequences.advancing import next_step
 from sequences.conditions import results_of, split
 from sequences.forecast_walk import Run
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep, SequenceStepExecution
+from sequences.places import first_step
 from sequences.timing import after
 from sequences.walks import walks
 
@@ -200,7 +200,7 @@ def entering_runs(
     sequence: RetentionSequence, coming: Sequence[tuple[datetime, str]], steps: Steps
 ) -> Iterator[tuple[int, list[Run]]]:
     """New runs of the live version, not saved, a chunk at a time."""
-    first = next_step(steps.get(sequence.version, ()), None, ())
+    first = first_step(steps.get(sequence.version, ()))
     if first is None:
         return
     for chunk in batched(coming, CHUNK):

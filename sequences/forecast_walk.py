@@ -12,13 +12,13 @@ from campaigns.reasons import Effect, Reason
 from campaigns.rules import main_zone
 from leads.models import Lead
 from sequences import condition_facts
-from sequences.advancing import next_step
 from sequences.conditions import holds
 from sequences.due_steps import item_of
 from sequences.forecast_pace import Lanes
 from sequences.forecast_scripts import Fitting
 from sequences.forecast_tally import Tally
 from sequences.models import RetentionSequence, SequenceStep, SequenceStepExecution
+from sequences.places import Course
 from sequences.timing import after
 
 Contact = tuple[datetime, str]  # when, on which channel
@@ -136,7 +136,7 @@ class Walk:
     def _step_after(self, version: int, last: SequenceStep, done: Collection[str]) -> SequenceStep | None:
         key = (version, last.key, last.step_order, frozenset(done))
         if key not in self._next:
-            self._next[key] = next_step(self.steps.get(version, ()), last, key[3])
+            self._next[key] = Course(last.sequence_id, self.steps.get(version, ())).after(last, key[3])
         return self._next[key]
 
     def _conditions_hold(self, run: Run) -> bool:

@@ -49,6 +49,11 @@ class Standing:
     done: frozenset[str] = frozenset()
 
 
+def first_step(steps: Iterable[SequenceStep]) -> SequenceStep | None:
+    """The step of a version with which a run begins."""
+    return min((step for step in steps if step.is_active), key=lambda step: step.step_order, default=None)
+
+
 class Course:
     """The steps of one version, and where each run would go on in it."""
 
@@ -61,6 +66,10 @@ class Course:
     def next_for(self, standing: Standing) -> SequenceStep | None:
         """The step with which the run goes on; None: nothing is left for it."""
         return self.next_after(standing.last, standing.done)
+
+    def after(self, step: SequenceStep, done: Collection[str]) -> SequenceStep | None:
+        """The step that follows one which has just been done."""
+        return self.next_after(Done(step.key, step.version, step.step_order), done)
 
     def next_after(self, last: Done | None, done: Collection[str]) -> SequenceStep | None:
         place = self._place_of(last) if last else 0

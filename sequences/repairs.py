@@ -16,10 +16,11 @@ from retention_center import audit
 from retention_center.doctor import ACTOR
 from retention_center.lib import clock
 from retention_center.lib.bulk import insert_rows
-from sequences.advancing import Finished, advance, next_step, schedule
+from sequences.advancing import Finished, advance, schedule
 from sequences.enrolling import CLOSED
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
 from sequences.moving import repoint
+from sequences.places import first_step
 
 AT_ONCE = 500
 Status = SequenceStepExecution.Status
@@ -46,7 +47,7 @@ def _go_on(enrollment: SequenceEnrollment, lead: Lead, now: datetime) -> None:
         advance([Finished(enrollment, lead, last.step)], now)
         return
     steps = SequenceStep.objects.filter(sequence=enrollment.sequence_id, version=enrollment.version)
-    if first := next_step(steps, None, ()):
+    if first := first_step(steps):
         insert_rows(SequenceStepExecution, [schedule(enrollment, lead, first, now)])
     else:
         enrollment.move_to(SequenceEnrollment.Status.COMPLETED, completed_at=now)

@@ -13,10 +13,10 @@ from leads.models import Lead
 from leads.walking import not_past
 from retention_center.audit import SYSTEM
 from sequences import entrants
-from sequences.advancing import next_step
 from sequences.enrolling import enroll
 from sequences.entering import enter
 from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep
+from sequences.places import first_step
 from sequences.walks import Position, Walk, walks
 
 CHUNK = 10_000  # newcomers in one transaction: a fraction of a second
@@ -67,7 +67,7 @@ def _take(walk: Walk, position: Position | None, seen: RetentionSequence, now: d
     """
     locked = RetentionSequence.objects.triggered().select_for_update(skip_locked=True, no_key=True)
     sequence = locked.filter(pk=seen.pk, updated_at=seen.updated_at).first()
-    first = next_step(list(sequence.live_steps()), None, ()) if sequence else None
+    first = first_step(sequence.live_steps()) if sequence else None
     if sequence is None or first is None:
         return 0, None
     room = entrants.room_today(sequence, now)
