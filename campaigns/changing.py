@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from campaigns import assigning
+from campaigns.instantly import syncing
 from campaigns.meta import check_channels, check_meta
 from campaigns.models import Campaign
 from retention_center import audit
@@ -75,6 +76,7 @@ def move(campaign: Campaign, status: str, actor: audit.Actor, now: datetime | No
             if began := _begin_assigning(campaign):
                 campaign.save(update_fields=began)
             assigning.start_waiting(campaign, now or clock.now())
+        syncing.mirror(campaign)
         audit.record(actor, "move", campaign, before={"status": before}, after={"status": status})
 
 

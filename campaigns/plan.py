@@ -1,21 +1,42 @@
 """What a campaign does with each of its leads: contacts in order, each under a key that is done once."""
 
+import copy
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Q
 
-from campaigns.models import Campaign, Script
+from campaigns.models import ABTest, Campaign, Script
+from retention_center.lib.channels import Channel
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One contact: ``key`` is its channel, or its script's id in an e-mail sequence; without a script it is skipped."""
+    """One contact: ``key`` is its channel, or its script's id in an e-mail sequence; without a script it is skipped.
+
+    ``test`` is the A/B test that runs on the channel.
+    """
 
     key: str
     channel: str
     script: Script | None
+    test: ABTest | None = None
+
+    def variant_for(self, lead_id: str) -> str:
+        """ "A" or "B", always the same for one lead in one test and another toss for each test; "" without one."""
+        if self.test is None or self.script is None:
+            return ""
+        return "AB"[hashlib.sha256(f"{self.test.pk}:{lead_id}".encode()).digest()[0] & 1]
+
+    def script_for(self, variant: str) -> Script | None:
+        """The script with the variant's text; everything else is the script's own."""
+        if self.test is None or self.script is None or not variant:
+            return self.script
+        given = copy.copy(self.script)
+        given.content = self.test.text_of(variant)
+        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +52,33 @@ class Plan:
 
 
 def plan_of(campaign: Campaign) -> Plan:
-    """Each of the campaign's contacts with its script: its newest of that type, else the default one; one query."""
+    """Each of the campaign's contacts with its script: its newest of that type, else the default one; two queries."""
     keys = campaign.contact_keys()
+    tests = {test.channel: test for test in campaign.ab_tests.filter(status=ABTest.Status.RUNNING)}
+    entries = [
+        Entry(key, channel, script, tests.get(channel) if key == channel else None)
+        for key, channel, script in _with_scripts(campaign, keys)
+    ]
+    return Plan(entries, timedelta(milliseconds=campaign.meta.get("delayBetweenChannels") or 0))
+
+
+def email_scripts(campaign: Campaign) -> list[Script]:
+    """The scripts of the campaign's e-mails in order, whoever sends them; one query."""
+    keys = [(key, channel) for key, channel in campaign.contact_keys(with_instantly=True) if channel == Channel.EMAIL]
+    return [script for _key, _channel, script in _with_scripts(campaign, keys) if script]
+
+
+def _with_scripts(campaign: Campaign, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, Script | None]]:
     named = [key for key, channel in keys if key != channel]
     usable = Script.objects.filter(archived_at=None)
     found = usable.filter(Q(campaign=campaign) | Q(is_default=True) | Q(pk__in=named)).order_by("created_at", "pk")
     by_id = {script.pk: script for script in found}
     chosen = {script.type: script for script in found if script.is_default}
     chosen |= {script.type: script for script in found if script.campaign_id == campaign.pk}
-    entries = [
-        Entry(key, channel, chosen.get(channel) if key == channel else _of_type(by_id.get(key), channel))
+    return [
+        (key, channel, chosen.get(channel) if key == channel else _of_type(by_id.get(key), channel))
         for key, channel in keys
     ]
-    return Plan(entries, timedelta(milliseconds=campaign.meta.get("delayBetweenChannels") or 0))
 
 
 def _of_type(script: Script | None, channel: str) -> Script | None:

@@ -159,6 +159,8 @@ SCHEDULES = {  # name: dotted path, cron
     "forgetting": ("leads.tasks.forget", "27 3 * * *"),
     "campaigns": ("campaigns.tasks.complete_ended_campaigns", "*/5 * * * *"),
     "asking": ("campaigns.tasks.ask_providers", "*/10 * * * *"),
+    "instantly": ("campaigns.tasks.push_newcomers_to_instantly", "*/5 * * * *"),
+    "instantly_hours": ("campaigns.tasks.refresh_instantly", "47 3 * * *"),
 }
 JOBS = {  # kind: the function that does the job
     "examine": "retention_center.examining.run_job",
@@ -167,6 +169,9 @@ JOBS = {  # kind: the function that does the job
     "change_leads": "leads.bulk.run_job",
     "enroll_leads": "sequences.bulk.run_job",
     "assign_leads": "campaigns.bulk.run_job",
+    "push_leads_to_instantly": "campaigns.instantly.pushing.run_job",
+    "mirror_to_instantly": "campaigns.instantly.syncing.mirror_job",
+    "withdraw_from_instantly": "campaigns.instantly.withdrawing.run_job",
     "change_enrollments": "sequences.bulk.change_job",
     "release_held": "sequences.catching_up.run_job",
     "forecast_sequence": "sequences.forecast_job.run_job",
@@ -195,6 +200,7 @@ INBOUND_HANDLERS = {  # kind of event: who acts on it, in this order, in one tra
 LEAD_WENT_OFF = [  # called inside the transaction that makes a lead not contactable
     "sequences.enrolling.stop_for_lead",
     "campaigns.assigning.complete_for_lead",
+    "campaigns.instantly.withdrawing.withdraw_for_lead",
 ]
 ERASERS = [  # called inside the transaction that erases leads: each app takes the personal data out of its own rows
     "campaigns.erasing.erase_leads",

@@ -68,15 +68,16 @@ class Campaign(Stateful, Identified, Timestamped):
     def get_absolute_url(self) -> str:
         return reverse("campaign", args=[self.pk])
 
-    def contact_keys(self) -> list[tuple[str, str]]:
+    def contact_keys(self, *, with_instantly: bool = False) -> list[tuple[str, str]]:
         """(key, channel) of each contact that this campaign makes with a lead, in order.
 
-        E-mail goes through ``emailSequence`` where it names scripts, and is Instantly's with ``instantlySync``.
+        E-mail goes through ``emailSequence`` where it names scripts. With ``instantlySync`` it is Instantly's matter,
+        and told only ``with_instantly``.
         """
         scripts = list(dict.fromkeys(self.meta.get("emailSequence") or []))
         keys: list[tuple[str, str]] = []
         for channel in self.channels:
-            if channel == Channel.EMAIL and self.meta.get("instantlySync"):
+            if channel == Channel.EMAIL and self.meta.get("instantlySync") and not with_instantly:
                 continue
             in_a_row = scripts if channel == Channel.EMAIL and scripts else [channel]
             keys += [(key, channel) for key in in_a_row]
