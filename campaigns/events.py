@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import F
 
+from campaigns.call_outcomes import call_outcome, lasted
 from campaigns.models import ContactAttempt
 from campaigns.reasons import sentence_of
 from leads.models import Lead
@@ -13,6 +14,7 @@ from retention_center.pages.statuses import status_of
 from retention_center.pages.words import money
 
 STATUS = ContactAttempt.Status
+SUMMARY = 200  # characters of what was said on a call
 
 
 def of_lead(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
@@ -71,12 +73,16 @@ def _what(attempt: ContactAttempt) -> str:
     }
     if attempt.channel == "CALL" and attempt.status == STATUS.SUCCESS:
         words[STATUS.SUCCESS] = "answered"
+    if call_outcome(attempt) and attempt.status == STATUS.DELIVERED:
+        words[STATUS.DELIVERED] = ""
     if attempt.channel == "EMAIL" and attempt.status == STATUS.SUCCESS and not attempt.result.get("replied"):
         words[STATUS.SUCCESS] = "clicked"
     return f"{CHANNEL_NAMES[attempt.channel]}{name} {words.get(STATUS(attempt.status), '')}".strip()
 
 
 def _outcome(attempt: ContactAttempt) -> str:
+    if ended := call_outcome(attempt):
+        return "" if ended == "answered" else ended
     if attempt.status in {STATUS.FAILED, STATUS.BOUNCED, STATUS.UNKNOWN}:
         return attempt.get_status_display().lower()
     return ""
@@ -85,14 +91,17 @@ def _outcome(attempt: ContactAttempt) -> str:
 def _detail(attempt: ContactAttempt) -> str:
     result: dict[str, Any] = attempt.result or {}
     parts = ["Sandbox: nothing really went out"] if attempt.is_sandbox else []
-    parts += [sentence_of(attempt.reason)] if attempt.reason else []
+    parts += [sentence_of(attempt.reason)] if attempt.reason and not call_outcome(attempt) else []
     parts += [word for word in ("opened", "clicked") if result.get(word)]
+    parts += ["an automatic reply came"] if result.get("autoReplied") else []
     if attempt.duration:
-        parts.append(f"{attempt.duration // 60} min {attempt.duration % 60} s")
+        parts.append(lasted(attempt.duration))
     if attempt.cost:
         parts.append(money(attempt.cost, attempt.currency))
     text = ", ".join(parts)
-    return text[:1].upper() + text[1:]
+    text = text[:1].upper() + text[1:]
+    summary = str(result.get("summary") or "")[:SUMMARY]
+    return f"{text}. {summary}" if text and summary else text or summary
 
 
 def _origin(attempt: Any) -> str:

@@ -1,9 +1,10 @@
-"""What people write to us by SMS: STOP and START change whom we may contact, everything else is a reply."""
+"""What people say to us by SMS, or by ringing back: STOP and START change whom we may contact, all else is a reply."""
 
 from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from campaigns.auto_replies import is_automatic
 from campaigns.inbound import record_reply
 from campaigns.models import ContactAttempt
 from integrations.inbox import NotYet, Unmatched
@@ -15,22 +16,23 @@ from retention_center.lib.channels import Channel
 
 ANSWERS_WITHIN = timedelta(days=30)
 SOURCE = "sms"
+SENT = {Channel.SMS: "SMS", Channel.CALL: "call"}
 
 
 def take_in(event: InboundEvent, now: datetime) -> str | None:
     """A message from a person: facts ``{channel, from, text, keyword: stop|start|help|""}``."""
-    sender, keyword = str(event.facts["from"]), event.facts["keyword"]
+    sender, keyword, channel = str(event.facts["from"]), event.facts["keyword"], Channel(event.facts["channel"])
     lead = _lead_of(event, sender)
     if lead:
         event.lead_id = lead.pk
         event.save(update_fields=["lead_id"])
     match keyword:
         case "stop":
-            consent.stop(lead, sender, channel=Channel.SMS, source=SOURCE, now=now, actor=SYSTEM)
+            consent.stop(lead, sender, channel=channel, source=SOURCE, now=now, actor=SYSTEM)
         case "start":
-            consent.start_again(lead, sender, channel=Channel.SMS, source=SOURCE, now=now, actor=SYSTEM)
+            consent.start_again(lead, sender, channel=channel, source=SOURCE, now=now, actor=SYSTEM)
         case "":
-            return _reply(event, lead, now)
+            return _reply(event, lead, channel, now)
     return None
 
 
@@ -47,16 +49,18 @@ def record_opt_out(event: InboundEvent, now: datetime) -> None:
     consent.stop(attempt.lead, attempt.address, channel=channel, source=source, now=now, actor=SYSTEM)
 
 
-def _reply(event: InboundEvent, lead: Lead | None, now: datetime) -> str | None:
-    """It answers the latest SMS that went to the lead."""
+def _reply(event: InboundEvent, lead: Lead | None, channel: Channel, now: datetime) -> str | None:
+    """It answers the latest message that went to the lead on this channel; what a telephone says by itself is kept,
+    and answers nothing."""
     if lead is None:
         raise Unmatched("No lead has this number.")
-    sent = lead.contact_attempts.accepted().filter(channel=Channel.SMS, started_at__gte=now - ANSWERS_WITHIN)
+    sent = lead.contact_attempts.accepted().filter(channel=channel, started_at__gte=now - ANSWERS_WITHIN)
     latest = sent.order_by("-started_at", "-pk").first()
     if latest is None:
-        return "No SMS went to this lead in the last 30 days."
+        return f"No {SENT[channel]} went to this lead in the last 30 days."
     event.attempt_id = latest.pk
-    event.save(update_fields=["attempt_id"])
+    event.facts = event.facts | {"automatic": channel == Channel.SMS and is_automatic(str(event.facts["text"]))}
+    event.save(update_fields=["attempt_id", "facts"])
     record_reply(event, now)
     return None
 

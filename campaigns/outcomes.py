@@ -1,5 +1,6 @@
 """What came of an attempt, in words."""
 
+from campaigns.call_outcomes import call_outcome, lasted
 from campaigns.models import ContactAttempt
 from campaigns.reasons import sentence_of
 
@@ -9,6 +10,7 @@ FLAGS = {
     "replied": "a reply came",
     "bounced": "it bounced",
     "unsubscribed": "the reader unsubscribed",
+    "autoReplied": "an automatic reply came",
 }
 STANDS = {
     "PENDING": "Not handed over yet",
@@ -22,10 +24,14 @@ STANDS = {
 
 
 def outcome(attempt: ContactAttempt) -> str:
-    """Its reason, else what the provider reported, else what its status means."""
+    """How a call ended; else its reason, else what the provider reported, else what its status means."""
+    if ended := call_outcome(attempt):
+        told = [ended, *([lasted(attempt.duration)] if attempt.duration else [])]
+        text = ", ".join(told + (["a reply came"] if attempt.result.get("replied") else []))
+        return text[:1].upper() + text[1:]
     if attempt.reason:
         return sentence_of(attempt.reason)
     told = [word for flag, word in FLAGS.items() if attempt.result.get(flag)]
     if attempt.duration:
-        told.append(f"{attempt.duration} s on the phone")
+        told.append(f"{lasted(attempt.duration)} on the phone")
     return ", ".join(told).capitalize() or STANDS.get(attempt.status, "")

@@ -70,7 +70,7 @@ class Typed:
         if self.op not in {"is", "is_not"}:
             return []
         if self.what.startswith("step:"):
-            return [(result, result) for result in RESULTS]
+            return [(result, result.replace("_", " ")) for result in RESULTS]
         return {"status": STATUSES, "converted": YES_NO}.get(self.what, [])
 
     @property
@@ -101,7 +101,7 @@ class Typed:
             return {"yes": True, "no": False}.get(text.lower(), text)
         if self.what == "status":
             return _CODES.get(text.casefold(), text.upper())
-        return text.lower() if self.what.startswith("step:") else text
+        return text.lower().replace(" ", "_") if self.what.startswith("step:") else text
 
 
 def posted(post: QueryDict, uid: str) -> list[Typed]:

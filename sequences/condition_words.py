@@ -14,6 +14,13 @@ _RESULTS = {  # what it is, what it is not; {} is the step
     "replied": ("{} got a reply", "no reply to {}"),
     "clicked": ("{} was clicked", "{} was not clicked"),
     "failed": ("{} failed", "{} did not fail"),
+    "answered": ("{} was answered", "{} was not answered"),
+    "voicemail": ("{} went to voicemail", "{} did not go to voicemail"),
+    "silent": ("nobody spoke on {}", "{} was not silent"),
+    "dropped": ("the line of {} dropped", "the line of {} did not drop"),
+    "no_answer": ("nobody picked up {}", "{} did not ring out"),
+    "busy": ("the line was busy at {}", "the line was not busy at {}"),
+    "invalid_number": ("{} had an invalid number", "{} had no invalid number"),
 }
 _STATUSES = dict(Lead.Status.choices)
 

@@ -16,7 +16,6 @@ That also holds for a step which a later version removed: whoever got it keeps t
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 from campaigns.models import ContactAttempt
@@ -24,7 +23,8 @@ from leads.models import Lead
 from sequences.models import SequenceStepExecution
 
 OPS = ("is", "is_not", "in", "exists")
-RESULTS = ("sent", "delivered", "replied", "clicked", "failed")
+CALL_RESULTS = ("answered", "voicemail", "silent", "dropped", "no_answer", "busy", "invalid_number")
+RESULTS = ("sent", "delivered", "replied", "clicked", "failed", *CALL_RESULTS)
 MOST_CONDITIONS = 20
 MOST_VALUES = 50
 LONGEST_VALUE = 255
@@ -157,10 +157,13 @@ def results_of(
 
     Sent: a provider took it, whatever came later. Delivered: proof of arrival, which a reply or a click also is.
     Failed: it did not arrive, as far as we know; a step left out after the provider refused it has failed too.
+    A call also has how it ended, once it did: answered, voicemail, silent (picked up, nobody spoke) and dropped (the
+    line failed in the middle) were delivered; no_answer, busy and invalid_number failed, as do others without a word.
     """
     flags = flags or {}
-    found = {name for name in ("replied", "clicked") if flags.get(name)}
-    if found or status == STATUS.DELIVERED or attempt_status in {ATTEMPT.DELIVERED, ATTEMPT.SUCCESS}:
+    heard = {name for name in ("replied", "clicked") if flags.get(name)}
+    found = heard | {name for name in CALL_RESULTS if flags.get("outcome") == name}
+    if heard or status == STATUS.DELIVERED or attempt_status in {ATTEMPT.DELIVERED, ATTEMPT.SUCCESS}:
         found |= {"sent", "delivered"}
     elif status == STATUS.FAILED or attempt_status in {ATTEMPT.FAILED, ATTEMPT.BOUNCED}:
         found.add("failed")
@@ -238,7 +241,7 @@ def _checked_one(kind: str, value: Any) -> Any:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (str, bool)):
         return True
-    return isinstance(value, (int, float)) and isfinite(value) and abs(value) < LARGEST_NUMBER
+    return isinstance(value, (int, float)) and abs(value) < LARGEST_NUMBER  # neither is NaN
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from campaigns import wording
+from campaigns.call_outcomes import lasted
 from campaigns.filters import AttemptFilters, campaign_choices, provider_choices, reason_choices
 from campaigns.models import ContactAttempt, Script
 from campaigns.outcomes import outcome
@@ -27,6 +29,7 @@ from retention_center.pages.lists import ListPage
 from retention_center.pages.statuses import status_of
 
 MOST_EVENTS = 100
+SPOKEN = ("summary", "transcript", "recordingUrl")  # of a call's result
 
 
 class AttemptList(ListPage):
@@ -90,7 +93,8 @@ def attempt_page(request: HttpRequest, pk: str) -> HttpResponse:
         "decided": wording.snapshot(attempt.policy_snapshot),
         "events": _events(attempt),
         "facts": _facts(attempt, execution),
-        "result": [(name, value) for name, value in sorted(attempt.result.items()) if value not in (None, "", False)],
+        "call": _call(attempt),
+        "result": _result(attempt),
     }
     return render(request, "attempts/detail.html", context)
 
@@ -111,10 +115,27 @@ def _facts(attempt: ContactAttempt, execution: Any) -> list[tuple[str, ...]]:
     facts.append(("Its reference", attempt.provider_ref or "none"))
     facts.append(("Try", str(attempt.try_no)))
     if attempt.duration is not None:
-        facts.append(("Duration", f"{words.number(attempt.duration)} s"))
+        facts.append(("Duration", lasted(attempt.duration)))
     if attempt.cost is not None:
         facts.append(("Cost", words.money(attempt.cost, attempt.currency)))
     return facts
+
+
+def _call(attempt: ContactAttempt) -> dict[str, str]:
+    """What was said on a call, and where it can be heard; empty for what is no call, or where nothing is kept."""
+    if attempt.channel != Channel.CALL:
+        return {}
+    said = {name: str(attempt.result.get(name) or "") for name in SPOKEN}
+    if urlsplit(said["recordingUrl"]).scheme not in {"http", "https"}:
+        said["recordingUrl"] = ""
+    return said if any(said.values()) else {}
+
+
+def _result(attempt: ContactAttempt) -> list[tuple[str, Any]]:
+    """The provider's facts as they came, but for what has a place of its own."""
+    elsewhere = SPOKEN if attempt.channel == Channel.CALL else ()
+    told = sorted(attempt.result.items())
+    return [(name, value) for name, value in told if value not in (None, "", False) and name not in elsewhere]
 
 
 def _events(attempt: ContactAttempt) -> list[dict[str, Any]]:
@@ -149,5 +170,7 @@ def _report(event: InboundEvent) -> dict[str, Any]:
     word = str(event.facts.get("status") or event.kind)
     shown = status_of("ContactAttempt", word) if event.kind == "delivery" else status_of("Check", "OK")
     text = f"{event.provider} reported: {shown.word.lower()}" if event.kind == "delivery" else f"A {event.kind} came in"
-    detail = str(event.facts.get("text") or event.facts.get("reason") or event.reason)
+    detail = str(
+        next((event.facts[name] for name in ("text", "what", "reason") if event.facts.get(name)), event.reason)
+    )
     return {"at": event.received_at, "mark": shown.shape, "tone": shown.tone, "text": text, "detail": detail}

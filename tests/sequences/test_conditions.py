@@ -180,7 +180,7 @@ def test_what_is_taken_is_kept_as_it_was_understood(conditions):
         ([condition("source", "is", " ")], "for none, use exists with false"),
         ([condition("meta.plan", "is", {"a": 1})], "a text, a number, true or false"),
         ([condition("meta.plan", "is", float("inf"))], "a text, a number, true or false"),
-        ([condition("step.hello.result", "is", "opened")], "sent, delivered, replied, clicked or failed"),
+        ([condition("step.hello.result", "is", "opened")], "sent, delivered, replied, clicked, failed, answered"),
         ([condition("step.later.result", "is", "sent")], "“later”, which does not stand before this one"),
     ],
 )
@@ -206,6 +206,12 @@ def test_a_condition_that_makes_no_sense_is_named_in_one_sentence(given, word):
         ("SKIPPED", (None, None, None), set()),
         ("SKIPPED", ("FAILED", True, {}), {"failed"}),  # refused twice, then left out
         ("SENT", (None, None, None), {"sent"}),  # its attempt is gone
+        ("DELIVERED", ("SUCCESS", False, {"outcome": "answered"}), {"sent", "delivered", "answered"}),
+        ("DELIVERED", ("DELIVERED", False, {"outcome": "voicemail"}), {"sent", "delivered", "voicemail"}),
+        ("DELIVERED", ("DELIVERED", False, {"outcome": "dropped"}), {"sent", "delivered", "dropped"}),
+        ("FAILED", ("FAILED", False, {"outcome": "no_answer"}), {"sent", "failed", "no_answer"}),
+        ("FAILED", ("FAILED", False, {"outcome": "busy"}), {"sent", "failed", "busy"}),
+        ("FAILED", ("FAILED", False, {"outcome": "transient"}), {"sent", "failed"}),
     ],
 )
 def test_what_came_of_a_step_follows_from_its_execution_and_its_attempt(status, attempt, expected):
