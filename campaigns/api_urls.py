@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from campaigns.api.ab_tests import ABTestViewSet
 from campaigns.api.attempts import AttemptViewSet
 from campaigns.api.campaigns import CampaignLeadViewSet, CampaignViewSet
 from campaigns.api.contacts import ContactView
@@ -16,6 +17,7 @@ urlpatterns = [
     *routes("campaigns", CampaignViewSet),
     *routes("scripts", ScriptViewSet),
     *routes("attempts", AttemptViewSet),
+    *routes("ab-tests", ABTestViewSet),
     path("leads/<str:id>/contact", ContactView.as_view(), name="api-lead-contact"),
     path("policy", PolicyView.as_view(), name="api-policy"),
     path("pause", PauseView.as_view(), name="api-pause"),

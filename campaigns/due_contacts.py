@@ -208,17 +208,20 @@ def overdue(before: datetime) -> QuerySet[CampaignLead]:
 def item_of(place: CampaignLead, lead: Lead, campaign: Campaign, plan: Plan) -> WorkItem:
     """The place's next contact, as the door and the policy see it."""
     entry = plan.next_after(place.done)
+    variant = entry.variant_for(lead.pk) if entry else ""
     return WorkItem(
         id=f"{place.pk}:{entry.key if entry else ''}",
         lead=lead,
         channel=entry.channel if entry else Channel.EMAIL,  # of no matter: the place ends
-        script=entry.script if entry else None,
+        script=entry.script_for(variant) if entry else None,
         try_no=place.try_no + 1,
         fence=place.fence,
         due_since=_since(place, campaign),
         ended_because=None if entry else Reason.NOTHING_LEFT,
         campaign=campaign,
         has_tries_left=place.failures + 1 < TRIES_BEFORE_SKIP,
+        ab_test=entry.test.pk if entry and entry.test and variant else None,
+        variant=variant,
         own=place,
     )
 

@@ -6,7 +6,7 @@ from operator import or_
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from campaigns.models import Campaign, CampaignLead, ContactAttempt, Script
+from campaigns.models import ABTest, Campaign, CampaignLead, ContactAttempt, Script
 from campaigns.reasons import Effect, Reason
 from leads.filters import finding
 from leads.models import Lead
@@ -127,3 +127,13 @@ class ScriptPageFilters(ScriptFilters):
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         found = super().filter_queryset(queryset)
         return found if self.form.cleaned_data.get("isArchived") is not None else found.filter(archived_at=None)
+
+
+class ABTestFilters(WireFilterSet):
+    campaign_id = WordsFilter("campaign_id", label="Campaign")
+    channel = ChoicesFilter(choices=Channel.choices, label="Channel")
+    status = ChoicesFilter(choices=ABTest.Status.choices, label="Status")
+
+    class Meta:
+        model = ABTest
+        fields: tuple[str, ...] = ()

@@ -203,6 +203,8 @@ class AttemptSerializer(WireModelSerializer):
             "lead_id",
             "campaign_id",
             "script_id",
+            "ab_test_id",
+            "variant",
             "channel",
             "status",
             "provider",

@@ -121,6 +121,8 @@ def _row(item: WorkItem, facts: Facts, message: Message, origin: str, now: datet
         "lead": item.lead.id,
         "campaign": item.campaign.id if item.campaign else None,
         "script": item.script.id if item.script else None,
+        "ab_test": item.ab_test,
+        "variant": item.variant,
         "channel": item.channel,
         "provider": facts.provider or "",
         "work_id": item.id,

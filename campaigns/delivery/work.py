@@ -42,6 +42,8 @@ class WorkItem:
     sequence_name: str = ""
     campaign: Campaign | None = None
     has_tries_left: bool = False  # after this one, should it fail
+    ab_test: str | None = None  # the test whose variant the script's text is
+    variant: str = ""
     own: Any = None  # whatever its source wants back
 
 

@@ -41,5 +41,9 @@ class ABTest(Stateful, Identified):
         ]
         verbose_name = "A/B test"
 
+    def text_of(self, variant: str) -> str:
+        """The text of "A" or "B"."""
+        return self.variant_a if variant == "A" else self.variant_b
+
     def __str__(self) -> str:
         return f"{self.campaign}, {self.get_channel_display()}"
