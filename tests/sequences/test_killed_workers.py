@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,7 @@ def test_workers_killed_while_they_hold_claims_lose_nothing_and_repeat_nothing(e
 def test_a_worker_that_froze_for_two_leases_changes_nothing_when_it_goes_on(effects):
     messages = enroll_many(4)
     with Workers(NOON.isoformat(), **PATIENT) as workers:
-        frozen = one_that_works(workers)
-        os.kill(frozen, signal.SIGSTOP)
+        frozen = freeze(one_that_works(workers))
         held = claims_of(frozen)
         time.sleep(2 * LEASE)
         workers.start()
@@ -131,6 +131,28 @@ def test_a_worker_that_froze_for_two_leases_changes_nothing_when_it_goes_on(effe
         finish(workers, everything_is_sent)
 
     assert_once(effects, messages)
+
+
+def freeze(worker: int) -> int:
+    """Stop it between two transactions: nobody could write beside the one in which SQLite's only writer stands still."""
+    while True:
+        os.kill(worker, signal.SIGSTOP)
+        if is_writable():
+            return worker
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(0.005)
+
+
+def is_writable() -> bool:
+    if connection.vendor != "sqlite":
+        return True
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.05, isolation_level=None)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        database.execute("ROLLBACK")
+        return True
 
 
 def test_a_worker_that_is_asked_to_end_finishes_its_calls_and_begins_nothing_new(effects):
