@@ -1,7 +1,10 @@
 """Filters of conversions, one set for page and API."""
 
-from conversions.models import Conversion
+from conversions.models import Conversion, ConversionRule
 from retention_center.api.filters import ChoicesFilter, FromFilter, ToFilter, TruthFilter, WireFilterSet, WordsFilter
+from retention_center.lib.channels import Channel
+
+METRICS = [("all", "All contacts"), ("source", "Source"), ("weekday", "Weekday"), ("hour", "Hour")]
 
 
 class ConversionFilters(WireFilterSet):
@@ -27,4 +30,13 @@ class ConversionFilters(WireFilterSet):
 
     class Meta:
         model = Conversion
+        fields: tuple[str, ...] = ()
+
+
+class ConversionRuleFilters(WireFilterSet):
+    channel = ChoicesFilter(choices=Channel.choices, label="Channel")
+    metric = ChoicesFilter(choices=METRICS, label="What is compared")
+
+    class Meta:
+        model = ConversionRule
         fields: tuple[str, ...] = ()

@@ -157,6 +157,7 @@ SCHEDULES = {  # name: dotted path, cron
     "housekeeping": ("retention_center.tasks.keep_house", "17 3 * * *"),
     "doctor": ("retention_center.examining.examine_now", "37 3 * * *"),
     "forgetting": ("leads.tasks.forget", "27 3 * * *"),
+    "learning": ("conversions.tasks.learn", "47 3 * * *"),
     "campaigns": ("campaigns.tasks.complete_ended_campaigns", "*/5 * * * *"),
     "asking": ("campaigns.tasks.ask_providers", "*/10 * * * *"),
     "instantly": ("campaigns.tasks.push_newcomers_to_instantly", "*/5 * * * *"),
