@@ -176,7 +176,7 @@ def make_integration(provider: str = "sandbox", *, is_active: bool = True, **con
 def make_inbound_event(**fields: Any) -> InboundEvent:
     """What Twilio told of a message, waiting to be applied unless ``fields`` say otherwise."""
     number = next(_numbers)
-    defaults = {
+    defaults: dict[str, Any] = {
         "provider": "twilio",
         "kind": "delivery",
         "event_key": f"SM{number}:delivered",

@@ -218,10 +218,10 @@ def call_of(random: Random, source: Source) -> tuple[bytes, str]:
         said = garbled(random, said)
         if not isinstance(said, dict):
             return str(said).encode("utf-8", "replace"), random.choice(KINDS)
-    body = bytearray(source.written(said))
-    if body and random.random() < 0.1:
-        body[random.randrange(len(body))] = random.randrange(256)
-    return bytes(body), source.kind if random.random() < 0.9 else random.choice(KINDS)
+    bent = bytearray(source.written(said))
+    if bent and random.random() < 0.1:
+        bent[random.randrange(len(bent))] = random.randrange(256)
+    return bytes(bent), source.kind if random.random() < 0.9 else random.choice(KINDS)
 
 
 def test_every_address_is_fuzzed() -> None:
