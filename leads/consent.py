@@ -10,14 +10,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
-from leads import suppression
+from leads import barring, suppression
 from leads.cleaning import OURS_IN_META
 from leads.models import Lead, Suppression
 from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib import clock
+from retention_center.lib.bulk import listed
 from retention_center.lib.states import RefusedTransition
 
 ALL = Suppression.Scope.ALL
@@ -68,7 +70,7 @@ def opt_out(
             _save_looked_at(lead)
             after = audit.snapshot(lead, "status") | {"channel": channel, "source": source, "reason": reason}
             audit.record(actor, "opt_out", lead, before=before, after=after)
-        return went_off([lead.pk], reason, now) if everywhere else 0
+        return went_off([lead.pk], reason, now) if everywhere else barring.close_barred([lead], now)
 
 
 def stop(lead: Lead | None, address: str, *, channel: str, source: str, now: datetime, actor: Actor) -> int:
@@ -78,20 +80,36 @@ def stop(lead: Lead | None, address: str, *, channel: str, source: str, now: dat
         stopped = opt_out(lead, channel=channel, **because) if lead else 0
         if address and (lead is None or lead.address_for(channel) != address):
             barred = ALL if settings.OPT_OUT_SCOPE == "all" else channel
-            suppression.suppress(address, channel=barred, lead=lead, **because)
+            stopped += barring.bar(address, channel=barred, lead=lead, **because)[1]
         return stopped
 
 
 def start_again(lead: Lead | None, address: str, *, channel: str, source: str, now: datetime, actor: Actor) -> None:
-    """They took it back: what their own no had set is lifted, and nothing else."""
+    """They took it back: what their own no had set is lifted, and nothing else.
+
+    A no from before this lead was known, or of one that was deleted and came back, is the same person's.
+    """
     with transaction.atomic():
-        if lead:
-            opt_back_in(lead, channel=channel, source=source, now=now, actor=actor)
-        nobodys = Suppression.objects.standing().filter(
-            address_digest=suppression.digest(address), source=source, lead=None
-        )
-        for each in nobodys:
-            suppression.lift(each, now=now, actor=actor)
+        if lead and opt_back_in(lead, channel=channel, source=source, now=now, actor=actor):
+            return
+        own = Suppression.objects.standing().filter(address_digest=suppression.digest(address), source=source)
+        own = own.exclude(lead=lead) if lead else own
+        before = {row.lead_id for row in own} - {None}
+        said = Suppression.objects.standing().filter(Q(pk__in=own) | Q(lead__in=before, source=source))
+        lifted = [suppression.lift(each, now=now, actor=actor) for each in said]
+        if lead and lifted:
+            _free(lead, source, actor)
+
+
+def _free(lead: Lead, source: str, actor: Actor) -> None:
+    """The lead is off-limits no more, unless something else still says so."""
+    lead = Lead.objects.locked().get(pk=lead.pk)
+    if lead.status != Lead.Status.DO_NOT_CONTACT or lead.meta.get(OURS_IN_META) or _standing_all(lead):
+        return
+    lead.status = _status_without_bar(lead, contacted=True)
+    _save_looked_at(lead)
+    told = audit.snapshot(lead, "status") | {"source": source}
+    audit.record(actor, "opt_in", lead, before={"status": Lead.Status.DO_NOT_CONTACT.value}, after=told)
 
 
 def _note_opt_out(lead: Lead, channel: str, source: str, now: datetime) -> bool:
@@ -151,6 +169,7 @@ def do_not_contact_all(
     with transaction.atomic():
         leads = list(Lead.objects.present().filter(pk__in=lead_ids).locked())
         because: dict[str, Any] = {"reason": DO_NOT_CONTACT, "source": source, "note": note, "now": now, "actor": actor}
+        _take_over(leads, source, note, actor)
         suppression.write(
             suppression.row(address, channel=ALL, lead=lead, **because)
             for lead in leads
@@ -163,6 +182,14 @@ def do_not_contact_all(
         real = clock.now()
         Lead.objects.filter(pk__in=ids).update(status=Lead.Status.DO_NOT_CONTACT, matched_at=real, updated_at=real)
         return went_off([lead.pk for lead in leads], DO_NOT_CONTACT, now)
+
+
+def _take_over(leads: Sequence[Lead], source: str, note: str, actor: Actor) -> None:
+    """What the person's own no had barred is barred by this one from now on: their START does not lift it."""
+    digests = [suppression.digest(address) for lead in leads for address in suppression.addresses_of(lead)]
+    standing = Suppression.objects.standing().filter(channel=ALL, address_digest__in=listed(digests))
+    of_persons = standing.filter(reason=OPTED_OUT)
+    of_persons.update(reason=DO_NOT_CONTACT, source=source[:60], note=note[:255], created_by=actor.user)
 
 
 def allow_again(lead: Lead, *, now: datetime, actor: Actor) -> Lead:

@@ -52,9 +52,14 @@ def read(token: str) -> Link | None:
 
 
 def unsubscribe(link: Link, *, now: datetime) -> bool:
-    """The person's own opt-out of e-mail; False when the lead is gone. Again: nothing more happens."""
+    """The person's own opt-out of e-mail; False when the lead is gone. Again: nothing more happens.
+
+    Whoever was written to under another address than the lead has now is barred under both.
+    """
     lead = Lead.objects.filter(pk=link.lead_id).first()
     if lead is None or lead.erased_at:
         return False
-    consent.opt_out(lead, channel=Channel.EMAIL, reason=consent.OPTED_OUT, source=SOURCE, now=now, actor=PERSON)
+    written_to = lead.contact_attempts.filter(pk=link.attempt_id, channel=Channel.EMAIL)
+    address = written_to.values_list("address", flat=True).first() or ""
+    consent.stop(lead, address, channel=Channel.EMAIL, source=SOURCE, now=now, actor=PERSON)
     return True

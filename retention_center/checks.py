@@ -16,6 +16,7 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "PROVIDERS": settings.PROVIDERS.values(),
         "INBOUND_HANDLERS": [path for paths in settings.INBOUND_HANDLERS.values() for path in paths],
         "LEAD_WENT_OFF": settings.LEAD_WENT_OFF,
+        "CHANNEL_WENT_OFF": settings.CHANNEL_WENT_OFF,
         "ERASERS": settings.ERASERS,
         "IMPORTED": [settings.IMPORTED],
         "REASON_SENTENCE": [settings.REASON_SENTENCE],

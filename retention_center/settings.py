@@ -203,6 +203,10 @@ LEAD_WENT_OFF = [  # called inside the transaction that makes a lead not contact
     "campaigns.assigning.complete_for_lead",
     "campaigns.instantly.withdrawing.withdraw_for_lead",
 ]
+CHANNEL_WENT_OFF = [  # called inside the transaction that bars leads from one channel; the rest goes on
+    "sequences.barring.skip_channel",
+    "campaigns.barring.skip_channel",
+]
 ERASERS = [  # called inside the transaction that erases leads: each app takes the personal data out of its own rows
     "campaigns.erasing.erase_leads",
     "sequences.erasing.erase_leads",

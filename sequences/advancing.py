@@ -20,11 +20,12 @@ STATUS = SequenceEnrollment.Status
 
 @dataclass(slots=True)
 class Finished:
-    """A step of a run that is done, one way or the other."""
+    """A step of a run that is done, one way or the other; what follows waits from ``wanted_at`` on, if that is later."""
 
     enrollment: SequenceEnrollment
     lead: Lead
     step: SequenceStep
+    wanted_at: datetime | None = None
 
 
 def advance(finished: Sequence[Finished], now: datetime) -> int:
@@ -55,7 +56,8 @@ def advance(finished: Sequence[Finished], now: datetime) -> int:
             completed.append(row)
         else:
             moved.append(row)
-            upcoming.append(schedule(enrollment, one.lead, step, now, new_id=new_id))
+            begins = max(now, one.wanted_at) if one.wanted_at else now
+            upcoming.append(schedule(enrollment, one.lead, step, begins, new_id=new_id))
     stepped = {"last_step_at": now, "updated_at": clock.now()}
     update_rows(SequenceEnrollment, moved, same=stepped)
     ended = {"status": STATUS.COMPLETED, "completed_at": now, "reason": ""}
