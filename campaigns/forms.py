@@ -28,6 +28,9 @@ class _Moment(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
+SWITCHES = {"auto_assign": "autoAssign", "instantly_sync": "instantlySync"}  # field: name in a campaign's meta
+
+
 class CampaignForm(NarrowingForm):
     """A campaign's columns, and those names of its ``meta`` that narrow the contact policy; the rest of meta stays."""
 
@@ -36,6 +39,11 @@ class CampaignForm(NarrowingForm):
         label="Take new leads by itself",
         required=False,
         help_text="While it is active: every lead made from then on, by whatever way it comes.",
+    )
+    instantly_sync = forms.BooleanField(
+        label="Instantly sends its e-mail",
+        required=False,
+        help_text="Leads are handed to a campaign at Instantly, which sends in its own schedule; nothing goes by SMTP.",
     )
 
     class Meta:
@@ -47,7 +55,8 @@ class CampaignForm(NarrowingForm):
 
     def __init__(self, *args: Any, instance: Campaign | None = None, **kwargs: Any) -> None:
         meta = instance.meta if instance else {}
-        kwargs["initial"] = {"auto_assign": bool(meta.get("autoAssign"))} | (kwargs.get("initial") or {})
+        own = {name: bool(meta.get(key)) for name, key in SWITCHES.items()}
+        kwargs["initial"] = own | (kwargs.get("initial") or {})
         super().__init__(*args, instance=instance, rules=meta, **kwargs)
 
     @property
@@ -55,8 +64,9 @@ class CampaignForm(NarrowingForm):
         """What the verbs take: column and value."""
         own = {name: self.cleaned_data[name] for name in self._meta.fields or ()}
         meta = self.applied_to(self.instance.meta)
-        if self.cleaned_data["auto_assign"] != bool(meta.get("autoAssign")):
-            meta = meta | {"autoAssign": self.cleaned_data["auto_assign"]}
+        for name, key in SWITCHES.items():
+            if self.cleaned_data[name] != bool(meta.get(key)):
+                meta = meta | {key: self.cleaned_data[name]}
         return own | {"meta": meta}
 
 

@@ -8,6 +8,7 @@ from django.utils.dateparse import parse_datetime
 
 from campaigns.delivery.record import mark_contacted, merged, raised
 from campaigns.erasing import bare
+from campaigns.instantly.matching import attempt_meant
 from campaigns.models import ContactAttempt
 from campaigns.reasons import Reason
 from integrations import breaker
@@ -107,4 +108,5 @@ def _find(event: InboundEvent) -> ContactAttempt | None:
         by_ref = ContactAttempt.objects.filter(provider=event.provider, provider_ref=event.provider_ref).first()
         if by_ref:
             return by_ref
-    return ContactAttempt.objects.filter(pk=event.attempt_id).first() if event.attempt_id else None
+    planted = ContactAttempt.objects.filter(pk=event.attempt_id).first() if event.attempt_id else None
+    return planted or attempt_meant(event)

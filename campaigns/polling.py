@@ -59,14 +59,17 @@ def _ask(provider: Provider, attempt: ContactAttempt, now: datetime) -> bool:
     times = 2 if now - attempt.started_at >= SECOND else 1
     facts: dict[str, Any] = dict(report.facts) if report else {"status": str(ContactAttempt.Status.SENT)}
     facts["result"] = {**facts.get("result", {}), ASKED: times}
-    event, _is_new = inbox.receive(
-        provider.name,
-        "delivery",
-        f"{reference}:asked:{times}",
-        facts=facts,
-        attempt_id=attempt.pk,
-        provider_ref=reference,
-        now=clock.now(),
-    )
-    inbox.apply(event, now)
+    told = [("delivery", f"{reference}:asked:{times}", facts)]
+    told += [(each.kind, f"{reference}:{each.kind}", dict(each.facts)) for each in (report.more if report else ())]
+    for kind, key, said in told:
+        event, _is_new = inbox.receive(
+            provider.name,
+            kind,
+            key,
+            facts=said,
+            attempt_id=attempt.pk,
+            provider_ref=reference,
+            now=clock.now(),
+        )
+        inbox.apply(event, now)
     return True

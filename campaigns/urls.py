@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from campaigns.views import attempts, campaign_leads, campaigns, contact_now, policy, previews, scripts, sending
+from campaigns.views import (
+    attempts,
+    campaign_leads,
+    campaigns,
+    contact_now,
+    instantly,
+    policy,
+    previews,
+    script_versions,
+    scripts,
+    sending,
+)
 
 urlpatterns = [
     path("campaigns/", campaigns.CampaignList.as_view(), name="campaigns"),
@@ -11,6 +22,10 @@ urlpatterns = [
     path("campaigns/<str:pk>/edit/", campaigns.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:pk>/move/", campaigns.campaign_move, name="campaign-move"),
     path("campaigns/<str:pk>/delete/", campaigns.campaign_delete, name="campaign-delete"),
+    path("campaigns/<str:pk>/instantly/sync/", instantly.campaign_instantly_sync, name="campaign-instantly-sync"),
+    path("campaigns/<str:pk>/instantly/push/", instantly.campaign_instantly_push, name="campaign-instantly-push"),
+    path("campaigns/<str:pk>/instantly/stop/", instantly.campaign_instantly_stop, name="campaign-instantly-stop"),
+    path("campaigns/<str:pk>/instantly/pull/", instantly.campaign_instantly_pull, name="campaign-instantly-pull"),
     path("campaigns/<str:pk>/leads/", campaign_leads.CampaignLeads.as_view(), name="campaign-leads"),
     path("campaigns/<str:pk>/leads/add/", campaign_leads.AddLeads.as_view(), name="campaign-leads-add"),
     path("campaigns/<str:pk>/leads/assign/", campaign_leads.campaign_leads_assign, name="campaign-leads-assign"),
@@ -22,6 +37,7 @@ urlpatterns = [
     path("scripts/<str:pk>/", scripts.script_page, name="script"),
     path("scripts/<str:pk>/edit/", scripts.script_edit, name="script-edit"),
     path("scripts/<str:pk>/html/", previews.script_html, name="script-html"),
+    path("scripts/<str:pk>/versions/", script_versions.script_texts, name="script-versions"),
     path("scripts/<str:pk>/archive/", scripts.script_archive, name="script-archive"),
     path("scripts/<str:pk>/delete/", scripts.script_delete, name="script-delete"),
     path("attempts/", attempts.AttemptList.as_view(), name="attempts"),

@@ -10,8 +10,11 @@ from retention_center.lib.encryption import EncryptedJSONField
 from retention_center.lib.models import Identified, Timestamped
 
 KIND_WORDS = {  # kinds of inbound events, for people
+    "address_opt_out": "Unsubscribed",
+    "campaign_event": "News of a campaign",
     "conversion": "Conversion",
     "delivery": "Delivery report",
+    "interest": "Interest of a person",
     "message": "Message from a person",
     "opt_out": "Opt-out",
     "reply": "Reply",

@@ -44,7 +44,7 @@ def body_parameters(request: HttpRequest) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise TooLarge(f"The body is larger than {LARGEST // 1024} KiB.")
     if "json" in (request.content_type or "") or text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
-        return _json(text.lstrip("\ufeff"))
+        return json_object(text.lstrip("\ufeff"))
     return _form(text)
 
 
@@ -63,7 +63,8 @@ def _form(text: str) -> dict[str, Any]:
     return {_storable(name): _storable(value) for name, value in pairs}
 
 
-def _json(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object, or Unreadable. Numbers come as the text they were written in; blank text is an empty one."""
     if not text.strip():
         return {}
     if _depth(text) > DEEPEST:

@@ -67,6 +67,21 @@ def push(campaign: Campaign, *, by: User | None, actor: audit.Actor) -> Job:
         return jobs.enqueue(JOB, {"campaign": campaign.pk}, by=by, total=total)
 
 
+def latest(campaign: Campaign) -> Job | None:
+    """The last push there was, or the one at work."""
+    return _jobs(campaign).order_by("-created_at").first()
+
+
+def stop(campaign: Campaign, actor: audit.Actor) -> bool:
+    """Ask the push at work to stop after its present batch; False when there is none."""
+    job = latest(campaign)
+    with transaction.atomic():
+        if job is None or not jobs.request_stop(job):
+            return False
+        audit.record(actor, "stop pushing leads", campaign)
+    return True
+
+
 def push_newcomers(now: datetime) -> int:
     """For campaigns whose leads were pushed before: push who was assigned since. How many pushes began."""
     synced = Campaign.objects.running(now).filter(meta__instantlySync=True)
@@ -74,7 +89,7 @@ def push_newcomers(now: datetime) -> int:
 
 
 def _push_newcomers(campaign: Campaign) -> bool:
-    last = _jobs(campaign).order_by("-created_at").first()
+    last = latest(campaign)
     if last is None or last.status in OPEN:
         return False
     failed = last.status == Job.Status.FAILED and last.created_at < clock.now() - RETRY_FAILED

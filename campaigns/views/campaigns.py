@@ -15,6 +15,7 @@ from campaigns.api.campaigns import with_lead_count
 from campaigns.filters import CampaignFilters
 from campaigns.forms import CampaignForm, take_errors
 from campaigns.models import Campaign
+from campaigns.views import instantly
 from retention_center import audit
 from retention_center.auth.roles import needs
 from retention_center.lib import clock
@@ -72,6 +73,8 @@ def campaign_page(request: HttpRequest, pk: str) -> HttpResponse:
         "channels": [(Channel(one.channel).label, one) for one in figures.channels if one.total],
         "ledger": ledger.of_campaign(campaign, clock.now(), reverse("campaign-leads", args=[campaign.pk])),
         "rules": wording.narrowing(campaign.meta),
+        "instantly": instantly.of_campaign(campaign),
+        "may_change": request.user.may(Role.OPERATOR),  # type: ignore[union-attr]
         "scripts": campaign.scripts.order_by("type", "name")[:50],
     }
     return render(request, "campaigns/detail.html", context)
