@@ -20,7 +20,7 @@ from retention_center.api.views import WireReadOnlyViewSet
 from retention_center.lib.channels import Channel
 
 
-class RateSerializer(WireSerializer):
+class VariantRateSerializer(WireSerializer):
     """``part`` of ``whole``; ``rate`` (0 to 1) is null below 30, ``low`` to ``high`` is its 95 % interval."""
 
     part = serializers.IntegerField()
@@ -34,9 +34,9 @@ class VariantFiguresSerializer(WireSerializer):
     """People, not messages; the three rates are of ``sent``."""
 
     sent = serializers.IntegerField()
-    delivered = RateSerializer()
-    replied = RateSerializer()
-    converted = RateSerializer()
+    delivered = VariantRateSerializer()
+    replied = VariantRateSerializer()
+    converted = VariantRateSerializer()
 
 
 class ABTestSerializer(WireModelSerializer):

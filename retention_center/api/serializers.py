@@ -6,6 +6,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from retention_center.api import strict
 from retention_center.api.fields import ItemsField, ObjectField
 from retention_center.lib.wire import to_camel
 
@@ -15,6 +16,11 @@ class WireFields:
 
     def get_fields(self) -> dict[str, serializers.Field]:
         return {to_camel(name): self._renamed(name, field) for name, field in super().get_fields().items()}  # type: ignore[misc]
+
+    def to_internal_value(self, data: Any) -> Any:
+        if wrong := strict.wrong_types(self.fields, data):  # type: ignore[attr-defined]
+            raise serializers.ValidationError(wrong)
+        return super().to_internal_value(data)  # type: ignore[misc]
 
     def _renamed(self, name: str, field: serializers.Field) -> serializers.Field:
         wire_name = to_camel(name)
