@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -12,6 +11,8 @@ from django.db import IntegrityError, transaction
 from campaigns.changing import HasHistory
 from campaigns.models import Script
 from campaigns.rendering import problems
+from integrations.providers import guarded
+from integrations.providers.base import NotSent
 from integrations.providers.registry import adapter_of
 from retention_center import audit
 from retention_center.lib import clock
@@ -55,11 +56,10 @@ def _wrong_url(script: Script) -> list[str]:
     if script.type != Channel.WEBHOOK:
         return ["Only a webhook has an address."] if script.url else []
     try:
-        parts = urlsplit(script.url)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        is_whole = False
-    return [] if is_whole else ["A webhook needs the address it posts to, such as https://example.com/hook."]
+        guarded.target_of(script.url, allow_http=True)
+    except NotSent as refusal:
+        return [f"A webhook needs the address it posts to, such as https://example.com/hook. {refusal}."]
+    return []
 
 
 def _wrong_provider(script: Script) -> list[str]:

@@ -41,6 +41,11 @@ def test_making_a_script_the_default_takes_it_from_the_former_of_its_type(api):
         ({"content": "   "}, "content", "Write what is sent."),
         ({"subject": "Hi {{ nobody }}"}, "subject", "no placeholder “nobody”"),
         ({"type": "WEBHOOK", "content": "{}"}, "url", "A webhook needs the address"),
+        (
+            {"type": "WEBHOOK", "content": "{}", "url": "https://me:pass@example.com/"},
+            "url",
+            "Credentials do not belong in an address",
+        ),
         ({"type": "WEBHOOK", "content": "{}", "url": "ftp://x.example"}, "url", "A webhook needs the address"),
         ({"type": "WEBHOOK", "content": "{", "url": "https://x.example"}, "content", "no JSON"),
         ({"url": "https://x.example"}, "url", "Only a webhook"),
