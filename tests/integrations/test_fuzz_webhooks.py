@@ -165,6 +165,7 @@ SOURCES = (
             {"event_type": "lead_unsubscribed", "campaign_id": "camp-1", "lead_email": "grace@example.com"},
         ),
         by_header("X-Webhook-Secret"),
+        largest=4 * 1024 * 1024,
     ),
 )
 ROUTES = {str(name) for name in get_resolver().reverse_dict if str(name).startswith("webhook-")}
@@ -186,8 +187,9 @@ def person(db: None) -> Lead:
 
 
 def standing() -> str:
-    """Everything a call could change, as one text."""
-    return repr([list(model._default_manager.order_by("pk").values()) for model in WATCHED])
+    """Everything a call could change, as one text; but how often an event was tried that is not for us yet."""
+    rows = [row for model in WATCHED for row in model._default_manager.order_by("pk").values()]
+    return repr([{name: value for name, value in row.items() if name not in {"tries", "next_try_at"}} for row in rows])
 
 
 def garbled(random: Random, said: Any) -> Any:
