@@ -101,6 +101,7 @@ def _detail(request: HttpRequest, known: Known, row: IntegrationConfig | None) -
     now = clock.now()
     page: dict[str, object] = {
         "known": known,
+        "row": row,
         "shown": overview.shown(known, row, now),
         "sentence": overview.sentence_about(known),
         "latest": list(events.order_by("-received_at", "-pk")[:LATEST]),

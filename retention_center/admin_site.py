@@ -94,6 +94,12 @@ class AuditedAdmin(admin.ModelAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return super().formfield_for_foreignkey(db_field, request, **{"form_class": RowField} | kwargs)
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Our audit, which also knows of pages and the API, instead of Django's log of this corner."""
+        return redirect("history", self.opts.model_name, object_id)
+
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
         audit.record(audit.actor_of(request, via="admin"), "delete", obj)
         super().delete_model(request, obj)

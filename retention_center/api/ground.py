@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retention_center import audit, jobs
-from retention_center.api.filters import ChoicesFilter, FromFilter, ToFilter, WireFilterSet, WordsFilter
 from retention_center.api.problems import Conflict
 from retention_center.api.serializers import WireModelSerializer
 from retention_center.api.views import WireGenericViewSet, WireReadOnlyViewSet
+from retention_center.audit_filters import AuditFilters
 from retention_center.auth import keys
 from retention_center.models import ApiKey, AuditEvent, Job, Role
 
@@ -116,20 +116,6 @@ class AuditEventSerializer(WireModelSerializer):
             "request_id",
         )
         read_only_fields = fields
-
-
-class AuditFilters(WireFilterSet):
-    search_fields = ("actor_name", "object_label")
-    via = ChoicesFilter(choices=[(word, word) for word in ("page", "api", "admin", "command", "system")])
-    action = WordsFilter()
-    object_type = WordsFilter()
-    object_id = WordsFilter()
-    date_from = FromFilter("at")
-    date_to = ToFilter("at")
-
-    class Meta:
-        model = AuditEvent
-        fields: tuple[str, ...] = ()
 
 
 class AuditViewSet(WireReadOnlyViewSet):

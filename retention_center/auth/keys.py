@@ -65,6 +65,33 @@ def revoke(key: ApiKey, *, actor: audit.Actor) -> None:
             audit.record(actor, "revoke", key)
 
 
+def rotate(key: ApiKey, *, overlap: timedelta, actor: audit.Actor) -> tuple[ApiKey, str]:
+    """Make a successor with the same name, role and expiry; the old key works on for ``overlap``, then no more.
+
+    Raises ValidationError for a key that works no more: there is nothing to overlap with.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        old = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if not works(old, now):
+            raise ValidationError("This key works no more; make a new one.", code="over")
+        made, text = create(old.name, old.role, actor=actor, expires_at=old.expires_at)
+        ends = min(now + overlap, old.expires_at or now + overlap)
+        if ends <= now:
+            revoke(old, actor=actor)
+        else:
+            before = audit.snapshot(old, "expires_at")
+            old.expires_at = ends
+            old.save(update_fields=["expires_at", "updated_at"])
+            audit.record(actor, "rotate", old, before=before, after=audit.snapshot(old, "expires_at"))
+    return made, text
+
+
+def works(key: ApiKey, now: datetime) -> bool:
+    """Whether the key is neither revoked nor expired."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+
+
 def holder_of(text: str) -> KeyCaller | None:
     """Who calls with this key; None when it is unknown, expired or revoked."""
     now = clock.now()

@@ -1,13 +1,16 @@
 """Pages are for people who are signed in, unless named here; with an Auth Center every request proves it anew."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 
-from retention_center.auth import signing_in, sso
+from retention_center.auth import signing_in, sso, table
 from retention_center.auth.people import Refused
+from retention_center.auth.roles import require
 from retention_center.models import User
 from retention_center.pages.errors import problem_page
 
@@ -36,6 +39,28 @@ class SignInMiddleware:
         if not isinstance(request.user, User):
             return _to(request, signing_in.address_for(request))
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
+        """Keep the page to its line of the table, before it looks anything up."""
+        found = request.resolver_match
+        if found is None or found.namespace or request.path.startswith("/api/"):
+            return None  # Django's admin and the API ask for themselves
+        verbs = table.verbs_of(found.url_name)
+        if verbs is None:
+            if declared_role(view) is None:
+                raise PermissionDenied("Nobody may open this page yet: no role is set for it.")
+            return None
+        who = verbs.get("GET" if request.method == "HEAD" else request.method or "")
+        if who is None:
+            return HttpResponseNotAllowed([*verbs, "HEAD"] if "GET" in verbs else [*verbs])
+        if (role := table.needed(who)) is not None:
+            require(request, role)
+        return None
+
+
+def declared_role(view: Any) -> Any:
+    """The role that the view itself asks for: by ``needs``, or as a list page."""
+    return getattr(view, "needed_role", None) or getattr(getattr(view, "view_class", None), "needed_role", None)
 
 
 def _to(request: HttpRequest, address: str) -> HttpResponse:
