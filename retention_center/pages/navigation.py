@@ -48,6 +48,8 @@ GROUPS: Sequence[Sequence[Link]] = (
         Link("Integrations", "integration", "integrations", "/integrations/"),
         Link("Contact policy", "policy", "policy", "/policy/"),
         Link("Health", "check", "health", "/health/"),
+        Link("API keys", "key", "keys", "/keys/", Role.ADMIN),
+        Link("Audit", "file", "audit", "/audit/", Role.ADMIN),
     ),
 )
 
