@@ -57,7 +57,8 @@ class InboxList(ListPage):
         Column("provider", "From", sort="provider", value=inbox_telling.provider_of),
         Column("reference", "Reference", value=lambda row: row.provider_ref, is_extra=True),
         Column("tries", "Tries", sort="tries", is_end=True, is_extra=True),
-        Column("received", "Received", sort="received_at", value=lambda row: row.received_at),
+        # Ids are made in the order of time: the newest come first without a sort over all of them
+        Column("received", "Received", sort="id", value=lambda row: row.received_at),
     )
     default_sort = "-received"
     presets = (

@@ -16,6 +16,7 @@ KIND_WORDS = {  # kinds of inbound events, for people
     "delivery": "Delivery report",
     "interest": "Interest of a person",
     "message": "Message from a person",
+    "note": "Note on a contact",
     "opt_out": "Opt-out",
     "reply": "Reply",
 }
