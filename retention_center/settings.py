@@ -131,6 +131,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # the default, 300, would drop counts while they are needed
     },
 }
 
@@ -395,7 +396,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "AUTHENTICATION_WHITELIST": ["retention_center.api.authentication.BearerAuthentication"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "POSTPROCESSING_HOOKS": [],  # choices stand where they are used: names for them would collide
+    # Choices stand where they are used: names for them would collide
+    "POSTPROCESSING_HOOKS": ["retention_center.api.schema.made_exact"],
 }
 
 # Languages, times, static files -----------------------------------------------------------------------------------

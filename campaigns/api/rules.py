@@ -1,5 +1,6 @@
 """/policy, /pause and /reasons."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
@@ -43,24 +44,35 @@ _RULES = {
         "uniqueItems": True,
     },
     "maxContactsPerDay": {"type": "integer", "minimum": 1, "maximum": meta.MOST_CONTACTS},
-    "delayBetweenChannels": {"type": "integer", "minimum": 0, "maximum": meta.LONGEST_OWN_GAP_MS},
-}
-_PER_CHANNEL = {
-    "type": "object",
-    "properties": {
-        channel: {"type": "object", "properties": _RULES, "additionalProperties": False} for channel in Channel.values
-    },
-    "additionalProperties": False,
+    "delayBetweenChannels": {"type": "integer", "minimum": 0, "maximum": meta.LONGEST_GAP_MS},
 }
 
 
-@extend_schema_field(_PER_CHANNEL)
+def _unset(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Null is a rule that is not there."""
+    return {name: {"anyOf": [rule, {"type": "null"}]} for name, rule in rules.items()}
+
+
+def _per_channel(rules: Mapping[str, Any]) -> dict[str, Any]:
+    own = {"type": ["object", "null"], "properties": _unset(rules), "additionalProperties": False}
+    return {"type": "object", "properties": dict.fromkeys(Channel.values, own), "additionalProperties": False}
+
+
+_OWN_GAP = {"type": "integer", "minimum": 0, "maximum": meta.LONGEST_OWN_GAP_MS}
+_OF_SEQUENCE = _RULES | {"delayBetweenChannels": _OWN_GAP}
+
+
+@extend_schema_field(_per_channel(_RULES))
 class PerChannelField(ObjectField):
     """Narrower rules of single channels; `campaigns.meta` says what is taken."""
 
 
 @extend_schema_field(
-    {"type": "object", "properties": _RULES | {"perChannel": _PER_CHANNEL}, "additionalProperties": False}
+    {
+        "type": "object",
+        "properties": _unset(_OF_SEQUENCE | {"perChannel": _per_channel(_OF_SEQUENCE)}),
+        "additionalProperties": False,
+    }
 )
 class ContactRulesField(ObjectField):
     """How a sequence narrows the contact policy; `campaigns.meta` says what is taken."""
@@ -74,10 +86,12 @@ class PolicySerializer(WireSerializer):
     contact_days = serializers.ListField(
         child=serializers.ChoiceField(choices=DAYS), required=False, min_length=1, max_length=len(DAYS)
     )
-    max_contacts_per_day = serializers.IntegerField(required=False, min_value=1)
-    delay_between_channels = serializers.IntegerField(required=False, min_value=0, help_text="Milliseconds.")
-    late_after_hours = serializers.IntegerField(required=False, min_value=1)
-    holidays = serializers.ListField(child=DayField(max_length=10), required=False)
+    max_contacts_per_day = serializers.IntegerField(required=False, min_value=1, max_value=meta.MOST_CONTACTS)
+    delay_between_channels = serializers.IntegerField(
+        required=False, min_value=0, max_value=meta.LONGEST_GAP_MS, help_text="Milliseconds."
+    )
+    late_after_hours = serializers.IntegerField(required=False, min_value=1, max_value=meta.MOST_HOURS)
+    holidays = serializers.ListField(child=DayField(max_length=10), required=False, max_length=meta.MOST_HOLIDAYS)
     per_channel = PerChannelField(
         required=False,
         help_text="What is narrower for a channel. Its cap counts that channel's contacts, its gap those of any.",

@@ -34,6 +34,7 @@ PROBLEMS = {
     "404": "There is nothing at this address.",
     "409": "What stands in the database forbids it.",
     "413": "The body is too large.",
+    "414": "The address is longer than 8,190 characters.",
     "415": "The body has a media type we do not read.",
     "422": "The Idempotency-Key was used with another request.",
     "429": "Too many requests; Retry-After says when to come again.",
@@ -75,7 +76,7 @@ class WireSchema(AutoSchema):
         return [*given, _IDEMPOTENCY_KEY] if self.method == "POST" and not self._is_open() else given
 
     def _problems(self) -> list[str]:
-        codes = ["400", "429"]
+        codes = ["400", "414", "429"]
         if any(self.get_auth()):
             codes.append("401")
         if not self._is_open():
@@ -105,3 +106,34 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         return {"type": "http", "scheme": "bearer", "description": "An API key (rc_…), or the Auth Center's token."}
+
+
+NO_NUL = r"^[^\x00]*$"
+
+
+def made_exact(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular's: says of every text and object given to us what no database could store."""
+    schemas = result.get("components", {}).get("schemas", {})
+    taken = [schema for name, schema in schemas.items() if name.endswith("Request")]
+    operations = [operation for path in result["paths"].values() for operation in path.values()]
+    taken += [parameter["schema"] for one in operations for parameter in one.get("parameters", [])]
+    for schema in taken:
+        _make_exact(schema)
+    return result
+
+
+def _make_exact(schema: dict[str, Any]) -> None:
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+    if "format" in schema and "null" in kinds:  # a format beside several types is easily overlooked
+        own = {name: schema.pop(name) for name in ("format", "maxLength", "pattern", "minLength") if name in schema}
+        del schema["type"]
+        schema["anyOf"] = [{"type": kind} | (own if kind != "null" else {}) for kind in kinds]
+    elif "string" in kinds and not {"format", "enum", "pattern", "const"} & schema.keys():
+        schema["pattern"] = NO_NUL
+    elif "object" in kinds and "properties" not in schema:
+        schema["propertyNames"] = {"pattern": NO_NUL}
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", []), *schema.get("oneOf", [])]
+    inner += [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
+    for part in inner:
+        _make_exact(part)

@@ -1,14 +1,16 @@
-"""How much one caller may ask: a bucket per caller in this process's memory, refilled steadily.
+"""How much one caller may ask, counted over all web processes together.
 
-Memory, not the shared cache: a limit that protects must not cost a database write per request. With several
-web processes a caller therefore gets the rate of each. Sign-in is counted in the shared cache instead
-(``auth.limits``).
+A process counts by itself and tells the shared cache only every so many requests (a twentieth of the limit): a limit that
+that protects must not cost a database write per request. Somebody may therefore get ahead by that much for each process.
 """
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -17,8 +19,20 @@ from retention_center.lib import clock
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_CALLERS = 20_000
+_TOLD_OF = 20  # parts of the limit
 _lock = threading.Lock()
-_buckets: dict[str, tuple[float, float]] = {}  # caller: tokens left, when
+
+
+@dataclass
+class _Count:
+    """One caller's requests since ``began``: ``shared`` as all processes told, ``own`` not yet told."""
+
+    began: float
+    shared: int = 0
+    own: int = 0
+
+
+_counts: dict[str, _Count] = {}
 
 
 def rate_of(scope: str) -> tuple[int, int]:
@@ -29,9 +43,9 @@ def rate_of(scope: str) -> tuple[int, int]:
 
 
 def forget() -> None:
-    """Empty every bucket (tests)."""
+    """Forget what this process counted (tests)."""
     with _lock:
-        _buckets.clear()
+        _counts.clear()
 
 
 class PerCaller(BaseThrottle):
@@ -50,15 +64,33 @@ class PerCaller(BaseThrottle):
 
 
 def take(name: str, most: int, seconds: int) -> float:
-    """Take one token from the bucket of that name: 0 when there was one, else the seconds until there is."""
-    now = clock.monotonic()
+    """Count one request under that name: 0 when it is within the limit, else the seconds until there is room."""
+    now = clock.now().timestamp()
     with _lock:
-        if len(_buckets) > _MOST_CALLERS:
-            _buckets.clear()
-        tokens, then = _buckets.get(name, (float(most), now))
-        tokens = min(most, tokens + (now - then) * most / seconds)
-        if tokens < 1:
-            _buckets[name] = (tokens, now)
-            return max((1 - tokens) * seconds / most, 1.0)
-        _buckets[name] = (tokens - 1, now)
-        return 0.0
+        if len(_counts) > _MOST_CALLERS:
+            _counts.clear()
+        count = _counts.get(name)
+        if count is None or now >= count.began + seconds:
+            count = _counts[name] = _Count(now)
+        if count.shared >= most:
+            return max(count.began + seconds - now, 1.0)
+        count.own += 1
+        if count.own < max(most // _TOLD_OF, 1):
+            return 0.0
+        told, count.own = count.own, 0
+    began, shared = _tell(name, told, seconds, count, now)
+    with _lock:
+        count.began, count.shared = began, shared
+    return 0.0 if shared <= most else max(began + seconds - now, 1.0)
+
+
+def _tell(name: str, told: int, seconds: int, count: _Count, now: float) -> tuple[float, int]:
+    """Add to what all processes counted: (when that began, how many there are by now)."""
+    key = f"throttle {name}".replace(" ", "-")
+    try:
+        kept = cache.get(key)
+        began, shared = kept if kept and now < kept[0] + seconds else (count.began, 0)
+        cache.set(key, (began, shared + told), seconds)
+    except DatabaseError:  # a database that takes no writes must not keep callers from reading
+        return count.began, count.shared + told
+    return began, shared + told
