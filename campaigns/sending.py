@@ -1,6 +1,6 @@
 """Stop sending, and go on: everything, one channel, or one provider. What stands is read before every intent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -32,7 +32,11 @@ class Standing:
 
 def standing() -> Standing:
     """What is stopped now; one query."""
-    rows = SendingPause.objects.order_by("scope", "target").values_list("scope", "target", "note")
+    return standing_of(list(SendingPause.objects.order_by("scope", "target").values_list("scope", "target", "note")))
+
+
+def standing_of(rows: Sequence[tuple[str, str, str]]) -> Standing:
+    """What pauses of these (scope, target, note) stop."""
     return Standing(
         all=any(scope == Scope.ALL for scope, _target, _note in rows),
         channels=[target for scope, target, _note in rows if scope == Scope.CHANNEL],

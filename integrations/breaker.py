@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.module_loading import import_string
 
 from integrations.models import ProviderBreaker
@@ -69,7 +69,12 @@ def turned_away(provider: str, since: datetime, real_now: datetime) -> bool:
 
 def outages() -> list[ProviderBreaker]:
     """The providers that fail for everybody, the oldest outage first; one query."""
-    return list(ProviderBreaker.objects.filter(opened_at__isnull=False).order_by("opened_at"))
+    return list(failing().order_by("opened_at"))
+
+
+def failing() -> QuerySet[ProviderBreaker]:
+    """The rows of providers that fail for everybody."""
+    return ProviderBreaker.objects.filter(opened_at__isnull=False)
 
 
 def admit(wanted: Mapping[str, int], real_now: datetime) -> dict[str, int]:

@@ -77,6 +77,10 @@ class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
     def waiting(self) -> Self:
         return self.filter(status=InboundEvent.Status.WAITING)
 
+    def unmatched(self) -> Self:
+        """They fit nobody: staff link them to somebody, or leave them."""
+        return self.filter(status=InboundEvent.Status.UNMATCHED)
+
 
 class InboundEvent(Identified):
     """One thing the outside told us: verified, stored once, answered, then acted on.

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import Error, Warning, register
 from django.utils.module_loading import import_string
 
+from retention_center.auth import jwks
 from retention_center.models import Role
 
 
@@ -24,6 +25,8 @@ def dotted_paths_exist(**_: Any) -> list[Error]:
         "OUTLOOK": [settings.OUTLOOK],
         "OPEN_CONTACTS": settings.OPEN_CONTACTS,
         "OVERDUE": [settings.OVERDUE],
+        "WAITING": [settings.WAITING],
+        "STANDING": [settings.STANDING],
         "STOPPED": [settings.STOPPED],
         "OUTAGES": [settings.OUTAGES],
         "WAKE_HELD": [settings.WAKE_HELD],
@@ -74,6 +77,8 @@ def auth_center_is_whole(**_: Any) -> list[Error | Warning]:
         )
     if settings.AUTH_CENTER_JWT_SECRET and len(settings.AUTH_CENTER_JWT_SECRET) < 32:
         found.append(Error("AUTH_CENTER_JWT_SECRET must have at least 32 characters.", id="rc.E003"))
+    if settings.AUTH_CENTER_JWKS_URL and not jwks.is_trustworthy(settings.AUTH_CENTER_JWKS_URL):
+        found.append(Error("AUTH_CENTER_JWKS_URL must begin with https://.", id="rc.E005"))
     if settings.AUTH_DEFAULT_ROLE not in Role.values:
         found.append(Error("AUTH_DEFAULT_ROLE must be viewer, operator or admin.", id="rc.E004"))
     for name in ("AUTH_CENTER_ISSUER", "AUTH_CENTER_AUDIENCE"):

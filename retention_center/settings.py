@@ -160,6 +160,7 @@ SCHEDULES = {  # name: dotted path, cron
     "forgetting": ("leads.tasks.forget", "27 3 * * *"),
     "learning": ("conversions.tasks.learn", "47 3 * * *"),
     "campaigns": ("campaigns.tasks.complete_ended_campaigns", "*/5 * * * *"),
+    "auth-keys": ("retention_center.tasks.fetch_keys", "*/5 * * * *"),
     "asking": ("campaigns.tasks.ask_providers", "*/10 * * * *"),
     "instantly": ("campaigns.tasks.push_newcomers_to_instantly", "*/5 * * * *"),
     "instantly_hours": ("campaigns.tasks.refresh_instantly", "47 3 * * *"),
@@ -239,8 +240,10 @@ LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can
     "sequence": ("sequences.lead_actions.sequences", "sequences.lead_actions.enroll_in_sequence"),
 }
 OVERDUE = "sequences.processor.count_overdue"  # for the processor light
-STOPPED = "campaigns.sending.standing"  # for the button beside it: what is stopped now
-OUTAGES = "sequences.outages.standing"  # for every page: providers that fail for everybody
+WAITING = "sequences.glance.waiting"  # for every page: what is overdue, and what waits for staff, by page
+STANDING = "sequences.glance.standing"  # for every page: what is stopped now, and which providers fail
+STOPPED = "campaigns.sending.standing"  # what is stopped now
+OUTAGES = "sequences.outages.standing"  # providers that fail for everybody
 WAKE_HELD = "sequences.outages.wake"  # called when staff want a failing provider tried at once
 SENT_TODAY = "campaigns.stats.sent_today"  # for the page of providers: what each sent and failed to send
 INVARIANTS = [  # each app's checks for `manage.py doctor`

@@ -38,15 +38,19 @@ class Outage:
 
 def standing() -> list[Outage]:
     """The outages of this moment, the oldest first; one query while there are none."""
-    return [_outage(row, row.opened_at, row.retry_at) for row in breaker.outages() if row.opened_at and row.retry_at]
+    return [outage for row in breaker.outages() if (outage := outage_of(row))]
 
 
-def _outage(row: ProviderBreaker, since: datetime, retry_at: datetime) -> Outage:
+def outage_of(row: ProviderBreaker) -> Outage | None:
+    """What staff are told of it, None unless it fails for everybody; one query."""
+    if row.opened_at is None or row.retry_at is None:
+        return None
     adapter, known = adapter_of(row.provider), PROVIDERS.get(row.provider)
     steps = _held_steps().filter(step__channel__in=adapter.channels if adapter else ())
     # Which of a campaign's channels is next is not a column; what its outage holds is counted for every provider
     waiting = sum(capped_counts([steps, _held_places()], [COUNTED_AT_MOST] * 2))
-    return Outage(row.provider, known.label if known else row.provider, since, retry_at, row.reason, waiting)
+    label = known.label if known else row.provider
+    return Outage(row.provider, label, row.opened_at, row.retry_at, row.reason, waiting)
 
 
 def wake(now: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from campaigns import by_hand
 from campaigns.auto_assigning import assign_new_leads
@@ -97,14 +97,16 @@ def sequences_with_due_steps(now: datetime) -> list[str]:
 
 
 def count_overdue(now: datetime) -> int:
-    """Steps and campaign contacts that should have been looked at two ticks ago; at most 1,000 of each are counted.
+    """How much work is overdue, at most 1,000 of each kind; one query."""
+    return sum(capped_counts(overdue_work(now), [COUNTED_AT_MOST] * 2))
 
-    One query, since every page asks it.
-    """
+
+def overdue_work(now: datetime) -> tuple[QuerySet, QuerySet]:
+    """Steps and campaign contacts that should have been looked at two ticks ago."""
     steps = SequenceStepExecution.objects.due(now - OVERDUE_AFTER).filter(
         sequence__in=RetentionSequence.objects.running()
     )
-    return sum(capped_counts([steps, overdue(now - OVERDUE_AFTER)], [COUNTED_AT_MOST] * 2))
+    return steps, overdue(now - OVERDUE_AFTER)
 
 
 def _with_abandoned_work() -> list[str]:

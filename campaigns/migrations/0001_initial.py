@@ -491,6 +491,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("is_in_flight", True)), fields=["lease_until"], name="campaign_lead_in_flight"
             ),
         ),
+        migrations.AddIndex(
+            model_name="campaignlead",
+            index=models.Index(
+                condition=models.Q(("held_reason", ""), _negated=True),
+                fields=["campaign", "held_reason"],
+                name="campaign_lead_held",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="campaignlead",
             constraint=models.UniqueConstraint(fields=("campaign", "lead"), name="campaign_lead_once"),

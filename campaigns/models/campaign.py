@@ -179,6 +179,7 @@ class CampaignLead(Stateful, Identified):
                 name="campaign_lead_due",
             ),
             models.Index(fields=["lease_until"], condition=Q(is_in_flight=True), name="campaign_lead_in_flight"),
+            models.Index(fields=["campaign", "held_reason"], condition=~Q(held_reason=""), name="campaign_lead_held"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """What the frame around every page shows. Worked out only when a template asks, so partials pay nothing for it."""
 
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,10 @@ from retention_center.pages.theme import THEMES, theme_of
 
 
 class Frame:
-    """Sidebar, processor light, theme. Four small queries at most, none for somebody not signed in."""
+    """Sidebar, processor light, theme. Three small queries, none for somebody not signed in.
+
+    Nothing is cached between requests: who stops sending must see at once that it is stopped.
+    """
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -35,31 +39,41 @@ class Frame:
 
     @property
     def navigation(self) -> list[list[navigation.Item]]:
-        return navigation.groups_for(self.user.role, self.request.path) if self.user else []
+        if not self.user:
+            return []
+        return navigation.groups_for(self.user.role, self.request.path, self._waiting.for_staff)
 
     @cached_property
     def light(self) -> health.ProcessorState | None:
         """The processor light, for people who are signed in."""
-        return health.processor_state(clock.now()) if self.user else None
+        return health.processor_state(self._now, self._waiting.overdue) if self.user else None
 
     @cached_property
     def is_stopped(self) -> bool:
         """Whether somebody stopped all sending."""
-        return bool(self.user and self._standing.all)
+        return bool(self.user and self._standing.stopped.all)
 
     @property
     def stop_notes(self) -> list[str]:
         """Why sending is stopped, where somebody said so."""
-        return list(self._standing.notes)
+        return list(self._standing.stopped.notes)
+
+    @property
+    def outages(self) -> list[Any]:
+        """Providers that fail for everybody now."""
+        return self._standing.outages if self.user else []
 
     @cached_property
     def _standing(self) -> Any:
-        return import_string(settings.STOPPED)()
+        return import_string(settings.STANDING)()
 
     @cached_property
-    def outages(self) -> list[Any]:
-        """Providers that fail for everybody now."""
-        return import_string(settings.OUTAGES)() if self.user else []
+    def _waiting(self) -> Any:
+        return import_string(settings.WAITING)(self._now)
+
+    @cached_property
+    def _now(self) -> datetime:
+        return clock.now()
 
     @property
     def sending_url(self) -> str:

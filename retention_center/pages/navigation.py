@@ -1,6 +1,6 @@
 """The sidebar: what stands in it, in which order, and who sees it. A link appears once its page exists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
@@ -21,12 +21,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Item:
-    """A link worked out for one request."""
+    """A link worked out for one request; ``waiting`` is how much there waits for a decision of staff."""
 
     label: str
     icon: str
     href: str
     is_current: bool
+    waiting: int = 0
 
 
 GROUPS: Sequence[Sequence[Link]] = (
@@ -62,15 +63,15 @@ def address(route: str, *args: object) -> str:
         return ""
 
 
-def groups_for(role: str, path: str) -> list[list[Item]]:
-    """The groups of links which somebody of this role sees on the page at ``path``."""
-    seen = [[item for link in group if (item := _item(link, role, path))] for group in GROUPS]
+def groups_for(role: str, path: str, waiting: Mapping[str, int]) -> list[list[Item]]:
+    """The links somebody of this role sees on the page at ``path``, with what is ``waiting`` by URL name."""
+    seen = [[item for link in group if (item := _item(link, role, path, waiting))] for group in GROUPS]
     return [group for group in seen if group]
 
 
-def _item(link: Link, role: str, path: str) -> Item | None:
+def _item(link: Link, role: str, path: str, waiting: Mapping[str, int]) -> Item | None:
     href = address(link.route)
     if not href or not Role(role).covers(link.role):
         return None
     is_current = path == "/" if link.covers == "/" else path.startswith(link.covers)
-    return Item(link.label, link.icon, href, is_current)
+    return Item(link.label, link.icon, href, is_current, waiting.get(link.route, 0))

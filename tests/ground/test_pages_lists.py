@@ -34,7 +34,7 @@ def test_the_list_shows_its_rows_and_their_number(as_viewer):
 
 def test_the_cost_does_not_grow_with_the_rows(as_viewer, django_assert_max_num_queries):
     make_leads(60)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(10):
         page(as_viewer, "?status=NEW&page=2")
 
 
