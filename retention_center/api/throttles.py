@@ -1,7 +1,7 @@
 """How much one caller may ask, counted over all web processes together.
 
-A process counts by itself and tells the shared cache only every so many requests (a twentieth of the limit): a limit that
-that protects must not cost a database write per request. Somebody may therefore get ahead by that much for each process.
+A process counts by itself and tells the shared cache only every so many requests (a twentieth of the limit), since a
+limit that protects must not cost a database write per request. Somebody may get ahead by that much for each process.
 """
 
 import threading
