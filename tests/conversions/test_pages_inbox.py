@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from integrations.models import InboundEvent
+from integrations.models import KIND_WORDS, InboundEvent
 from leads.models import Lead
 from retention_center.models import AuditEvent
 from tests.builders import make_attempt, make_inbound_event, make_lead
@@ -106,6 +106,10 @@ def test_whom_it_is_linked_to_must_be_there(as_operator: Any, given: dict[str, s
 def test_a_search_that_finds_nobody_says_so(as_operator: Any) -> None:
     event = make_inbound_event(status="UNMATCHED", reason="Nobody.")
     assert "No lead is found by that." in text_of(as_operator.get(f"/inbox/{event.pk}/", {"q": "nobody at all"}))
+
+
+def test_every_kind_of_event_has_words(settings: Any) -> None:
+    assert set(settings.INBOUND_HANDLERS) <= set(KIND_WORDS)
 
 
 def test_viewers_only_look(as_viewer: Any) -> None:
