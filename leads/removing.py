@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from leads import consent, intake
 from leads.models import ImportRow, Lead, Suppression
+from leads.suppression import addresses_of, digest
 from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib import clock
@@ -18,6 +20,7 @@ DELETED = "deleted"
 ERASED = "erased"
 KEPT_AFTER_DELETING = timedelta(days=30)
 ERASED_LABEL = "Erased lead"
+ERASED_ADDRESS = "Erased address"
 
 
 def delete(lead: Lead, *, actor: Actor, now: datetime) -> int:
@@ -87,12 +90,22 @@ def erase_all(lead_ids: Sequence[str], *, actor: Actor, now: datetime) -> int:
 
 def forget(lead_ids: Sequence[str], now: datetime) -> None:
     """Take every personal word of these leads out of every table. Under their locks; safe to repeat."""
+    _forget_suppressions(lead_ids)
     _empty_leads(lead_ids, now)
-    Suppression.objects.filter(lead__in=lead_ids).update(address="", note="")
     ImportRow.objects.filter(lead__in=lead_ids).update(cells={}, problems=[])
     for path in settings.ERASERS:
         import_string(path)(lead_ids)
     audit.forget("lead", lead_ids, ERASED_LABEL)
+
+
+def _forget_suppressions(lead_ids: Sequence[str]) -> None:
+    """Of the leads' own addresses too, barred before anybody knew whose they are: the HMAC alone stays."""
+    addresses = [address for lead in Lead.objects.filter(pk__in=lead_ids) for address in addresses_of(lead)]
+    digests = [digest(address) for address in addresses]
+    theirs = Suppression.objects.filter(Q(lead__in=lead_ids) | Q(address_digest__in=digests))
+    ids = list(theirs.values_list("pk", flat=True))
+    Suppression.objects.filter(pk__in=ids).update(address="", note="")
+    audit.forget("suppression", ids, ERASED_ADDRESS)
 
 
 def _empty_leads(ids: Sequence[str], now: datetime) -> None:

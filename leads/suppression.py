@@ -139,11 +139,12 @@ def owners_of(addresses: Iterable[str]) -> LeadQuerySet:
     return Lead.objects.filter(Q(email__in=wanted) | Q(phone__in=wanted))
 
 
-def lift(suppression: Suppression, *, now: datetime, actor: Actor) -> bool:
-    """Take one suppression back; False when that had happened already."""
+def lift(suppression: Suppression, *, now: datetime, actor: Actor, because: str = "") -> bool:
+    """Take one suppression back, and keep why; False when that had happened already."""
     with transaction.atomic():
         lifted = Suppression.objects.standing().filter(pk=suppression.pk).update(lifted_at=now)
         if lifted:
             suppression.lifted_at = now
-            audit.record(actor, "lift", suppression, before={"channel": suppression.channel})
+            after = {"because": because} if because else {}
+            audit.record(actor, "lift", suppression, before={"channel": suppression.channel}, after=after)
     return bool(lifted)

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from leads.views import bulk, consent, importing, lists, reasons, record
+from leads.views import bulk, consent, importing, lists, reasons, record, suppressions
 
 urlpatterns = [
     path("leads/", lists.LeadList.as_view(), name="leads"),
@@ -11,8 +11,10 @@ urlpatterns = [
     path("leads/changes/<str:pk>/", bulk.job, name="leads-job"),
     path("leads/changes/<str:pk>/stop/", bulk.stop_job, name="leads-job-stop"),
     path("leads/suppressions/", lists.SuppressionList.as_view(), name="suppressions"),
-    path("leads/suppressions/new/", consent.suppress, name="suppression-new"),
-    path("leads/suppressions/<str:pk>/lift/", consent.lift, name="suppression-lift"),
+    path("leads/suppressions/new/", suppressions.suppress, name="suppression-new"),
+    path("leads/suppressions/import/", suppressions.import_addresses, name="suppressions-import"),
+    path("leads/suppressions/left-out/", suppressions.left_out, name="suppressions-left-out"),
+    path("leads/suppressions/<str:pk>/lift/", suppressions.lift, name="suppression-lift"),
     path("leads/imports/", lists.ImportList.as_view(), name="imports"),
     path("leads/import/", importing.upload, name="lead-import"),
     path("leads/import/<str:pk>/", importing.importing, name="import"),

@@ -25,6 +25,12 @@ def lines(importing: ImportJob) -> Iterator[str]:
         yield _line([*cells, " ".join(problem["message"] for problem in row.problems)])
 
 
+def table(rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The same for lines that stand nowhere but with whoever asks: the first names the columns."""
+    yield "\ufeff"
+    yield from (_line(row) for row in rows)
+
+
 def _line(cells: Iterable[str]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, quoting=csv.QUOTE_ALL).writerow([harmless(cell) for cell in cells])

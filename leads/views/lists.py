@@ -61,15 +61,19 @@ class SuppressionList(ListPage):
     template_name = "leads/suppressions.html"
     search_hint = "Address"
     columns = [
-        Column("address", "Address", sort="address", place="lead"),
+        Column("address", "Address", sort="address", value=lambda row: row.address or f"hmac:{row.address_digest}",
+               place="lead"),
         Column("channel", "Channel", sort="channel", value=lambda row: row.get_channel_display(), place="state"),
         Column("reason", "Why", sort="reason", place="reason"),
         Column("lead", "Lead", value=lambda row: str(row.lead or "")),
         Column("created", "Since", sort="created_at", value=lambda row: row.created_at),
-        Column("lift", "Allow again", value=lambda row: ""),
-    ]
+        Column("lift", "Allow again", is_exported=False),
+        Column("source", "Said by", sort="source", is_extra=True),
+        Column("note", "Note", is_extra=True),
+    ]  # fmt: skip
     default_sort = "-created"
-    presets = [Preset("By e-mail link", "source=unsubscribe link"), Preset("By staff", "source=staff")]
+    presets = [Preset("By e-mail link", "source=unsubscribe link"), Preset("By SMS", "source=sms"),
+               Preset("By staff", "source=staff"), Preset("Imported", "source=import")]  # fmt: skip
 
     def rows(self) -> QuerySet[Suppression]:
         return Suppression.objects.standing().select_related("lead", "created_by")

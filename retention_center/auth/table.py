@@ -68,7 +68,7 @@ PAGES: Mapping[str, str] = {
     "suppression-new": FORM,
     "suppressions-import": FORM,
     "suppressions-left-out": WRITE,
-    "suppression-lift": CONFIGURE,
+    "suppression-lift": "GET admin, POST admin",
     "imports": READ,
     "lead-import": FORM,
     "import": "GET operator",

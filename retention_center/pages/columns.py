@@ -19,7 +19,7 @@ class Column:
     The cell is drawn by the partial named ``key`` in the list's ``cells`` template, where the row is called ``row``.
     ``value`` gives the plain value for exports; by default the attribute named ``key``. ``place`` says where the cell
     stands when a row becomes a block on a phone: "lead", "state" or "reason"; others are hidden there. With
-    ``is_extra`` the column shows only when somebody chooses it.
+    ``is_extra`` the column shows only when somebody chooses it; what only acts is not ``is_exported``.
     """
 
     key: str
@@ -29,6 +29,7 @@ class Column:
     is_end: bool = False
     place: str = ""
     is_extra: bool = False
+    is_exported: bool = True
 
     @property
     def order(self) -> list[Order]:

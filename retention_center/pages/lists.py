@@ -74,7 +74,8 @@ class ListPage(View):
         if not request.GET and (default := self.tabs.default_query):
             return redirect(f"{request.path}?{default}")
         if (kind := request.GET.get("export", "")) in exports.KINDS:
-            return exports.answer(kind, self.name, self.shown_columns, self.ordered)
+            columns = [column for column in self.shown_columns if column.is_exported]
+            return exports.answer(kind, self.name, columns, self.ordered)
         self._remember_size()
         template = "components/list_table.html" if is_partial(request) else self.template_name
         answer = render(request, template, {"list": self, **self.extra_context()})

@@ -214,11 +214,12 @@ def test_unsubscribing_needs_a_post_and_nothing_else(client):
 
 
 def test_an_address_is_barred_and_allowed_again(as_admin):
-    answer = as_admin.post("/leads/suppressions/new/", {"address": "ADA@example.com", "channel": "ALL"})
+    given = {"address": "ADA@example.com", "channel": "ALL", "reason": "staff"}
+    answer = as_admin.post("/leads/suppressions/new/", given)
     assert answer.status_code == 302
     assert "ada@example.com" in as_admin.get("/leads/suppressions/").content.decode()
     row = Suppression.objects.get()
-    as_admin.post(f"/leads/suppressions/{row.pk}/lift/")
+    as_admin.post(f"/leads/suppressions/{row.pk}/lift/", {"because": "They asked"})
     assert not Suppression.objects.standing().exists()
 
 
