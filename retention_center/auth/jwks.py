@@ -1,22 +1,31 @@
-"""The Auth Center's public keys: fetched once for everybody, kept, and still good for a day when it is down."""
+"""The Auth Center's public keys: fetched once for everybody, kept, and still good for a day when it is down.
 
+Each process keeps them in its memory. What one process fetched the others take from the shared cache, where the
+worker renews them before anybody waits for it (``prefetch``).
+"""
+
+import hashlib
+import ipaddress
 import json
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 import requests
 import structlog
+from django.core.cache import cache
 
 from retention_center.lib import clock
 
 log = structlog.get_logger(__name__)
 FETCH_SECONDS = 3
-FRESH_SECONDS = 300
+FRESH_SECONDS = 600  # twice the worker's pace: while it runs, nobody else fetches
 STALE_SECONDS = 24 * 3600
 RETRY_SECONDS = 30  # after a failure, and before an unknown key id is looked for again
 LARGEST_SET = 256 * 1024
+Told = tuple[dict[str, Any], float]  # keys by id, and how many seconds ago they were fetched
 
 
 class Unavailable(Exception):
@@ -26,8 +35,13 @@ class Unavailable(Exception):
 class KeySet:
     """One address's keys in this process's memory."""
 
-    def __init__(self, url: str, monotonic: Callable[[], float] = clock.monotonic) -> None:
-        self.url, self._monotonic = url, monotonic
+    def __init__(
+        self,
+        url: str,
+        monotonic: Callable[[], float] = clock.monotonic,
+        shared: Callable[[str], Told | None] | None = None,
+    ) -> None:
+        self.url, self._monotonic, self._shared = url, monotonic, shared or _shared
         self._lock = threading.Lock()
         self._keys: dict[str, Any] = {}
         self._fetched_at = self._tried_at = float("-inf")
@@ -36,13 +50,34 @@ class KeySet:
         """The public key of that id, fetching the set when it is old or does not have it. Raises Unavailable."""
         if self._age() < FRESH_SECONDS and (found := self._find(kid)) is not None:
             return found
-        with self._lock:  # whoever waited here finds what the first one fetched
-            if self._monotonic() - self._tried_at >= RETRY_SECONDS:
-                self._fetch()
-        found = self._find(kid) if self._age() < STALE_SECONDS else None
+        usable = self._usable(kid)
+        if self._lock.acquire(blocking=usable is None):  # whoever has an older key does not wait for another's fetch
+            try:
+                self._renew(kid)
+            finally:
+                self._lock.release()
+        found = self._usable(kid)
         if found is None:
             raise Unavailable(f"no key {kid[:40]!r}")
         return found
+
+    def _renew(self, kid: str) -> None:
+        """At most once in a while: what another process fetched, or else a fetch of our own."""
+        if self._monotonic() - self._tried_at < RETRY_SECONDS:
+            return
+        self._tried_at = self._monotonic()
+        self._take(self._shared(self.url))
+        if self._age() >= FRESH_SECONDS or self._find(kid) is None:
+            self._take(fetch(self.url))
+
+    def _take(self, told: Told | None) -> None:
+        if told is not None:
+            keys, age = told
+            if age < self._age():
+                self._keys, self._fetched_at = keys, self._monotonic() - age
+
+    def _usable(self, kid: str) -> Any:
+        return self._find(kid) if self._age() < STALE_SECONDS else None
 
     def _age(self) -> float:
         return self._monotonic() - self._fetched_at
@@ -51,14 +86,6 @@ class KeySet:
         if not kid and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(kid)
-
-    def _fetch(self) -> None:
-        self._tried_at = self._monotonic()
-        try:
-            self._keys = _parsed(_download(self.url))
-            self._fetched_at = self._monotonic()
-        except (requests.RequestException, ValueError, jwt.PyJWTError) as error:
-            log.warning("jwks_fetch_failed", url=self.url, error=type(error).__name__)
 
 
 _sets: dict[str, KeySet] = {}
@@ -78,13 +105,56 @@ def forget() -> None:
         _sets.clear()
 
 
+def fetch(url: str) -> Told | None:
+    """Ask the Auth Center, and tell the other processes: (keys, their age: 0), or None when it does not answer well."""
+    try:
+        body = _download(url)
+        keys = _parsed(body)
+    except (requests.RequestException, ValueError, jwt.PyJWTError) as error:
+        log.warning("jwks_fetch_failed", url=url, error=type(error).__name__)
+        return None
+    cache.set(_name(url), {"at": clock.now().timestamp(), "body": body.decode()}, STALE_SECONDS)
+    return keys, 0.0
+
+
+def _shared(url: str) -> Told | None:
+    """What any process fetched last, and how old it is; public keys, but only our own database says which."""
+    told = cache.get(_name(url))
+    if told is None:
+        return None
+    return _parsed(told["body"].encode()), max(clock.now().timestamp() - told["at"], 0.0)
+
+
+def _name(url: str) -> str:
+    return "auth-center-keys-" + hashlib.sha256(url.encode()).hexdigest()[:32]
+
+
+def is_trustworthy(url: str) -> bool:
+    """Whether keys from this address can be believed: over https, or from this very machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _download(url: str) -> bytes:
+    if not is_trustworthy(url):
+        raise ValueError("not https")
+    until, body = clock.monotonic() + FETCH_SECONDS, b""
     with requests.get(url, timeout=FETCH_SECONDS, allow_redirects=False, stream=True) as answer:
         if answer.status_code != requests.codes.ok:
             raise ValueError(f"status {answer.status_code}")
-        body = answer.raw.read(LARGEST_SET + 1, decode_content=True)
-    if len(body) > LARGEST_SET:
-        raise ValueError("too large")
+        for part in answer.iter_content(8192):
+            body += part
+            if len(body) > LARGEST_SET:
+                raise ValueError("too large")
+            if clock.monotonic() > until:  # the library's own limit is per read, not in all
+                raise ValueError("too slow")
     return body
 
 

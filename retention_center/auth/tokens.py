@@ -8,10 +8,14 @@ import jwt
 from django.conf import settings
 
 from retention_center.auth import jwks
+from retention_center.lib import clock
 from retention_center.models import Role
 
 LEEWAY_SECONDS = 30
 LONGEST_TOKEN = 16_384
+OLDEST_SECONDS = 24 * 3600  # whatever its expiry says
+TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+REQUIRED = ("exp", "iat", "sub")
 SYMMETRIC = ("HS256", "HS384", "HS512")
 ASYMMETRIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA")
 
@@ -43,6 +47,7 @@ def verify(token: str) -> Claims:
     if len(token) > LONGEST_TOKEN:
         raise BadToken("too long")
     try:
+        _check_type(token)
         payload = jwt.decode(
             token,
             _key_for(token),
@@ -51,7 +56,7 @@ def verify(token: str) -> Claims:
             audience=settings.AUTH_CENTER_AUDIENCE or None,
             leeway=LEEWAY_SECONDS,
             options={
-                "require": ["exp", "sub"],
+                "require": list(REQUIRED),
                 "verify_aud": bool(settings.AUTH_CENTER_AUDIENCE),
                 "verify_iss": bool(settings.AUTH_CENTER_ISSUER),
             },
@@ -76,7 +81,16 @@ def _key_for(token: str) -> Any:
     return jwks.key_for(settings.AUTH_CENTER_JWKS_URL, str(jwt.get_unverified_header(token).get("kid", "")))
 
 
+def _check_type(token: str) -> None:
+    """A token that says it is something else (a logout token, a security event) is no sign-in."""
+    kind = jwt.get_unverified_header(token).get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower() not in TYPES:
+        raise BadToken("typ is another one")
+
+
 def _claims(payload: dict[str, Any]) -> Claims:
+    if float(payload["iat"]) < clock.now().timestamp() - OLDEST_SECONDS - LEEWAY_SECONDS:
+        raise BadToken("issued too long ago")
     subject = payload["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= 255 or "\x00" in subject:
         raise BadToken("sub is not a usable text")

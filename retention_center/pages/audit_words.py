@@ -104,7 +104,7 @@ def in_short(event: AuditEvent) -> str:
 
 def line_of(event: AuditEvent) -> Line:
     """The event for a history: who did what, and what changed."""
-    via = dict(page="", api="by the API", admin="in the configuration", command="by a command")
+    via = {"api": "by the API", "admin": "in the configuration", "command": "by a command"}
     return Line(event.at, f"{event.actor_name}: {event.action}", in_short(event), via.get(event.via, ""), event)
 
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
+from django.core.cache import cache
 
+from retention_center import checks
 from retention_center.auth import jwks, tokens
 from retention_center.lib import clock
+from retention_center.tasks import fetch_keys
 from tests.ground import auth_center
 from tests.ground.auth_center import EC_KEY, OTHER_KEY, RSA_KEY, SECRET, Publisher, token
 
@@ -30,6 +33,8 @@ def by_public_key(settings) -> None:
 
 @pytest.fixture
 def publisher(settings) -> Iterator[Publisher]:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # what processes share
+    cache.clear()
     jwks.forget()
     with auth_center.serving() as publisher:
         settings.AUTH_CENTER_JWKS_URL = publisher.url
@@ -67,6 +72,11 @@ BAD = {
     "expiry beyond all time": lambda: good(exp=10**18),
     "not yet valid": lambda: good(nbf=now() + 600),
     "issued in the future": lambda: good(iat=now() + 600),
+    "no time of issue": lambda: good(iat=None),
+    "time of issue is no number": lambda: good(iat="yesterday"),
+    "issued days ago, and still not expired": lambda: good(iat=now() - 25 * 3600),
+    "a token of another type": lambda: good(headers={"typ": "logout+jwt"}),
+    "type is no text": lambda: good(headers={"typ": 7}),
     "no subject": lambda: good(sub=None),
     "subject is a number": lambda: jwt.encode(auth_center.claims() | {"sub": 7}, SECRET),
     "empty subject": lambda: good(sub=""),
@@ -173,6 +183,10 @@ def test_many_requests_at_once_fetch_once(publisher):
     assert (seen, publisher.asked) == (["ac-1"] * 8, 1)
 
 
+def alone(_url: str) -> None:
+    """No other process has fetched anything."""
+
+
 class Watch:
     def __init__(self) -> None:
         self.at = 1000.0
@@ -183,7 +197,7 @@ class Watch:
 
 def test_a_new_key_is_found_after_the_pause(publisher):
     watch = Watch()
-    keys = jwks.KeySet(publisher.url, watch)
+    keys = jwks.KeySet(publisher.url, watch, alone)
     publisher.publish(old=RSA_KEY)
     keys.key("old")
     publisher.publish(new=OTHER_KEY)
@@ -197,7 +211,7 @@ def test_a_new_key_is_found_after_the_pause(publisher):
 
 def test_old_keys_serve_for_a_day_while_the_auth_center_is_down(publisher):
     watch = Watch()
-    keys = jwks.KeySet(publisher.url, watch)
+    keys = jwks.KeySet(publisher.url, watch, alone)
     publisher.publish(one=RSA_KEY)
     keys.key("one")
     publisher.status = 503
@@ -222,8 +236,85 @@ def test_a_set_that_cannot_be_read_is_no_set(publisher, body):
         tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
 
 
-def test_an_auth_center_that_cannot_be_reached_means_no(settings):
-    jwks.forget()
+def test_an_auth_center_that_cannot_be_reached_means_no(publisher, settings):
     settings.AUTH_CENTER_JWKS_URL = "http://127.0.0.1:9/none"
     with pytest.raises(tokens.BadToken):
         tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
+
+
+def test_strangers_key_ids_make_a_handful_of_fetches_while_the_center_is_down(publisher):
+    publisher.status = 503
+    for number in range(20):
+        with pytest.raises(tokens.BadToken):
+            tokens.verify(token(RSA_KEY, "RS256", {"kid": f"made-up-{number}"}))
+    assert publisher.asked == 1
+
+
+def test_a_fetch_that_drips_ends_after_three_seconds(publisher, monkeypatch):
+    publisher.publish(one=RSA_KEY)
+    publisher.delay = 0.3
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.05)
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
+
+
+def test_what_one_process_fetched_the_others_take(publisher):
+    publisher.publish(one=RSA_KEY)
+    first, second = jwks.KeySet(publisher.url), jwks.KeySet(publisher.url)
+    first.key("one")
+    publisher.status = 503
+    assert second.key("one")
+    assert publisher.asked == 1
+
+
+def test_the_worker_fetches_ahead_of_everybody(publisher):
+    publisher.publish(one=RSA_KEY, two=EC_KEY)
+    assert fetch_keys() == {"keys": 2}
+    assert jwks.KeySet(publisher.url).key("two")
+    assert publisher.asked == 1
+    publisher.status = 503
+    assert fetch_keys() == {"keys": 0}
+    assert jwks.KeySet(publisher.url).key("one")  # what there was is kept
+
+
+def test_without_an_address_the_worker_asks_nobody():
+    assert fetch_keys() == {"keys": 0}
+
+
+def test_a_rotated_key_is_found_though_others_share_the_old_set(publisher):
+    publisher.publish(old=RSA_KEY)
+    fetch_keys()
+    publisher.publish(old=RSA_KEY, new=OTHER_KEY)
+    assert jwks.KeySet(publisher.url).key("new")
+
+
+def test_whoever_has_an_older_key_does_not_wait_for_the_fetch(publisher):
+    watch = Watch()
+    keys = jwks.KeySet(publisher.url, watch, alone)
+    publisher.publish(one=RSA_KEY)
+    keys.key("one")
+    watch.at += jwks.FRESH_SECONDS
+    with keys._lock:  # somebody else is fetching
+        assert keys.key("one")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_believed"),
+    [
+        ("https://auth.example.com/jwks.json", True),
+        ("http://127.0.0.1:8080/jwks.json", True),
+        ("http://localhost/jwks.json", True),
+        ("http://[::1]/jwks.json", True),
+        ("http://auth.example.com/jwks.json", False),
+        ("http://127.0.0.1.example.com/jwks.json", False),
+        ("http://localhost.example.com/jwks.json", False),
+        ("ftp://auth.example.com/jwks.json", False),
+        ("file:///etc/passwd", False),
+        ("", False),
+    ],
+)
+def test_keys_come_by_https_or_from_this_machine(url, is_believed, settings):
+    assert jwks.is_trustworthy(url) is is_believed
+    settings.AUTH_CENTER_JWKS_URL = url
+    said = [one.id for one in checks.auth_center_is_whole()]
+    assert ("rc.E005" in said) is (not is_believed and bool(url))
