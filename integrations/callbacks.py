@@ -50,7 +50,14 @@ CALLBACKS: dict[str, tuple[Callback, ...]] = {
             ("delivery", "opt_out"),
         ),
     ),
-    "vapi": (Callback("Server URL", "webhook-vapi", "At the assistant or the phone number, with the webhook secret."),),
+    "vapi": (
+        Callback(
+            "Server URL",
+            "webhook-vapi",
+            "Each call tells VAPI this address. Paste it at the phone number for those who ring back, and at the "
+            "assistant if HMAC names no credential.",
+        ),
+    ),
     "instantly": (
         Callback("Webhook", "webhook-instantly", "For all events, with the webhook secret as a header of its own."),
     ),
