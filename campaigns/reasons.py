@@ -43,6 +43,7 @@ class Reason(StrEnum):
     PROVIDER_DOWN = "provider_down", Effect.HOLD, "The provider fails for everybody; one message tries again by itself"
     BAD_TEMPLATE = "bad_template", Effect.HOLD, "The script cannot be rendered; correct it"
     RESTORED = "restored", Effect.HOLD, "Restored from a backup; it may have gone out already, staff decide"
+    SET_ASIDE = "set_aside", Effect.HOLD, "It could not be worked out, and waits for staff; the log says why"
     WAITS_FOR_STAFF = "waits_for_staff", Effect.HOLD, "It failed twice and waits for staff"
     # Skipped
     NO_ADDRESS = "no_address", Effect.SKIP, "Nothing to send to: no address for this channel"

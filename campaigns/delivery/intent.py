@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from django.conf import settings
 
 from campaigns import rendering
@@ -23,6 +24,7 @@ from retention_center.lib import ids
 from retention_center.lib.bulk import Encoded, insert_rows
 from retention_center.lib.channels import Channel
 
+log = structlog.get_logger(__name__)
 Judged = tuple[WorkItem, Facts]
 Prepared = tuple[Intent, dict[str, Any]]  # with the attempt's row, not yet saved
 
@@ -56,6 +58,9 @@ def prepare(
             refused.append((item, Decision(Reason.EMPTY_PLACEHOLDER)))
         except rendering.BadTemplate:
             refused.append((item, Decision(Reason.BAD_TEMPLATE)))
+        except Exception:  # one lead's data that nobody foresaw must not keep the others from being sent
+            log.exception("item_set_aside", work=item.id)
+            refused.append((item, Decision(Reason.SET_ASIDE)))
         else:
             prepared.append((Intent(item, facts.provider or "", message), _row(item, facts, message, origin, now)))
     return prepared, refused
@@ -91,7 +96,7 @@ def _message(item: WorkItem, facts: Facts, attempt_id: str, providers: ActivePro
         html=rendered.html,
         url=script.url,
         unsubscribe_url=unsubscribe_url,
-        work_id=item.id,
+        work_id=item.repeats or item.id,
         options=_call_options(item) if item.channel == Channel.CALL else {},
     )
 
@@ -114,6 +119,11 @@ def _snapshot_of_first(rules: Rules, zones: Zones, provider: str | None, now: da
     return Encoded(json.dumps(snapshot(Facts(zones=zones, rules=rules, provider=provider), now)))
 
 
+def _kept(item: WorkItem, message: Message) -> dict[str, str]:
+    kept = {"subject": message.subject, "text": message.text, "html": message.html}
+    return kept | {"repeats": item.repeats} if item.repeats else kept
+
+
 def _row(item: WorkItem, facts: Facts, message: Message, origin: str, now: datetime) -> dict[str, Any]:
     """The attempt's own columns; what all attempts begin with are the model's defaults."""
     return {
@@ -129,7 +139,7 @@ def _row(item: WorkItem, facts: Facts, message: Message, origin: str, now: datet
         "try_no": item.try_no,
         "idempotency_key": message.key,
         "address": message.to,
-        "message": {"subject": message.subject, "text": message.text, "html": message.html},
+        "message": _kept(item, message),
         "policy_snapshot": _snapshot(facts, now),
         "local_date": now.astimezone(ZoneInfo(facts.zones.main)).date(),
         "started_at": now,

@@ -85,7 +85,7 @@ def _facts(attempt: ContactAttempt, answer: Answer, now: datetime) -> dict[str, 
         facts["error"] = answer.detail
     return {
         "status": raised(attempt.status, REPORTED[answer.outcome]),
-        "provider_ref": attempt.provider_ref or (receipt.reference if receipt else None) or None,
+        "provider_ref": attempt.provider_ref or (receipt.reference[:255] if receipt else None) or None,
         "was_unsent": attempt.was_unsent or is_unsent,
         "called_at": attempt.called_at or answer.called_at,
         "reason": _reason(attempt, answer),

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from campaigns import policy
 from campaigns.delivery import intent as intents
@@ -20,8 +20,11 @@ from campaigns.delivery.claiming import lock_all
 from campaigns.delivery.facts import Surroundings, facts_of, surroundings
 from campaigns.delivery.intent import Judged, Prepared
 from campaigns.delivery.record import record
-from campaigns.delivery.work import Answer, Intent, Report, WorkSource
+from campaigns.delivery.work import Answer, Intent, Report, WorkItem, WorkSource
 from campaigns.instantly.scripts import prepared
+from campaigns.policy import Decision, Facts, Zones
+from campaigns.reasons import Reason
+from campaigns.windows import Rules
 from integrations import pace
 from integrations.providers.registry import ActiveProviders
 from retention_center.lib import clock
@@ -31,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1000
 RECORD_AGAIN = 0.5  # seconds
+NO_FACTS = Facts(zones=Zones(("UTC",), "unknown"), rules=Rules())
 
 
 @cache
@@ -53,10 +57,17 @@ def _no_collections() -> Iterator[None]:
 
 @_no_collections()
 def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
-    """One batch of one source: everything from the claim to the record."""
+    """One batch of one source: everything from the claim to the record.
+
+    Where one piece of work makes its whole batch fail, they go one by one, and that one is set aside for staff.
+    """
     began = clock.monotonic()
-    with transaction.atomic():
-        report, intended, providers = _claim_and_intend(source, now, limit)
+    try:
+        with transaction.atomic():
+            report, intended, providers = _claim_and_intend(source, now, limit)
+    except (DataError, IntegrityError):
+        log.exception("batch_failed", origin=source.origin, limit=limit)
+        return _one_by_one(source, now, limit) if limit > 1 else _set_aside(source, now)
     if intended and providers:
         seam("intended")
         real_now = clock.now()
@@ -69,6 +80,24 @@ def run_batch(source: WorkSource, now: datetime, limit: int = BATCH) -> Report:
             seam("called")
             report.add(_record_surely(source, answers, now, deadline))
             seam("recorded")
+    return report
+
+
+def _one_by_one(source: WorkSource, now: datetime, limit: int) -> Report:
+    total = Report()
+    for _ in range(limit):
+        one = run_batch(source, now, 1)
+        total.add(one)
+        if not one.due:
+            break
+    return total
+
+
+def _set_aside(source: WorkSource, now: datetime) -> Report:
+    """The piece of work that comes first is held until staff decide."""
+    with transaction.atomic():
+        report = source.put_off([(item, Decision(Reason.SET_ASIDE)) for item in source.claim(now, 1)], now)
+    report.due = report.held
     return report
 
 
@@ -101,8 +130,7 @@ def _claim_and_intend(
     if not items:
         return Report(), [], None
     around = surroundings([item.lead for item in items], now)
-    judged = [(item, facts_of(item, around)) for item in items]
-    decided = [(item, facts, policy.decide(facts, now)) for item, facts in judged]
+    decided = [_decided(item, around, now) for item in items]
     to_send, beyond_pace = _within_pace([(item, facts) for item, facts, decision in decided if decision.sends], around)
     prepared, unrenderable = intents.prepare(to_send, source.origin, around.providers, now)
     put_off: list = [(item, decision) for item, _facts, decision in decided if not decision.sends]
@@ -110,6 +138,15 @@ def _claim_and_intend(
     report.due = len(items) - beyond_pace
     report.paced = beyond_pace
     return report, _start(source, prepared), around.providers
+
+
+def _decided(item: WorkItem, around: Surroundings, now: datetime) -> tuple[WorkItem, Facts, Decision]:
+    try:
+        facts = facts_of(item, around)
+        return item, facts, policy.decide(facts, now)
+    except Exception:  # whatever is wrong with this one must not keep the others from being sent
+        log.exception("item_set_aside", work=item.id)
+        return item, NO_FACTS, Decision(Reason.SET_ASIDE)
 
 
 def _start(source: WorkSource, prepared: list[Prepared]) -> list[Intent]:
