@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -45,6 +46,7 @@ class Wish:
     script: Script
     token: str
     actor: audit.Actor
+    repeats: str = ""
 
     @property
     def work_id(self) -> str:
@@ -58,7 +60,10 @@ def contact_now(lead: Lead, script: Script, *, token: str, now: datetime, actor:
     ``token`` names the wish: asked for again (a second click, a repeated request), the first attempt is the answer.
     Call it outside any transaction: the intent has to be committed before the provider is asked.
     """
-    wish = Wish(lead.pk, script, token, actor)
+    return _fulfil(Wish(lead.pk, script, token, actor), now)
+
+
+def _fulfil(wish: Wish, now: datetime) -> ContactAttempt:
     source = ByHand(wish)
     report = run_batch(source, now)
     if source.refusal:
@@ -66,6 +71,24 @@ def contact_now(lead: Lead, script: Script, *, token: str, now: datetime, actor:
     if report.paced:
         raise MayNot(Decision(Reason.BEYOND_PACE))
     return ContactAttempt.objects.get(origin=ORIGIN, work_id=wish.work_id)
+
+
+def send_again(attempt: ContactAttempt, *, token: str, now: datetime, actor: audit.Actor) -> ContactAttempt:
+    """Hand a webhook over once more under the id its receiver knows it by: a receiver that has it leaves it out.
+
+    The script is filled in anew, and every rule of a contact holds. Raises MayNot, as `contact_now` does.
+    """
+    if not may_be_repeated(attempt):
+        raise MayNot(Decision(Reason.NO_SCRIPT))
+    repeats = attempt.message.get("repeats") or attempt.work_id
+    wish = Wish(str(attempt.lead_id), cast("Script", attempt.script), f"{attempt.pk} {token}", actor, repeats)
+    return _fulfil(wish, now)
+
+
+def may_be_repeated(attempt: ContactAttempt) -> bool:
+    """A webhook whose lead and script are still there."""
+    is_whole = attempt.lead is not None and attempt.lead.deleted_at is None and attempt.script is not None
+    return attempt.channel == Channel.WEBHOOK and is_whole
 
 
 def outlook(lead: Lead, scripts: Mapping[str, Script], now: datetime) -> dict[str, Decision]:
@@ -99,7 +122,9 @@ class ByHand:
             return []
         if ContactAttempt.objects.filter(origin=ORIGIN, work_id=self.wish.work_id).exists():
             return []
-        return [_item(lead, self.wish.script.type, self.wish.script, self.wish.work_id)]
+        item = _item(lead, self.wish.script.type, self.wish.script, self.wish.work_id)
+        item.repeats = self.wish.repeats
+        return [item]
 
     def start(self, items: Sequence[WorkItem], attempts: dict[str, str], lease_until: datetime, owner: str) -> set[str]:
         """The lead's lock and the attempt's own constraint make it ours; it is audited with the intent."""

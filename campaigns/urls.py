@@ -3,6 +3,7 @@
 from django.urls import path
 
 from campaigns.views import (
+    again,
     attempts,
     campaign_leads,
     campaigns,
@@ -42,6 +43,7 @@ urlpatterns = [
     path("scripts/<str:pk>/delete/", scripts.script_delete, name="script-delete"),
     path("attempts/", attempts.AttemptList.as_view(), name="attempts"),
     path("attempts/<str:pk>/", attempts.attempt_page, name="attempt"),
+    path("attempts/<str:pk>/again/", again.attempt_again, name="attempt-again"),
     path("attempts/<str:pk>/html/", previews.attempt_html, name="attempt-html"),
     path("leads/<str:pk>/contact/", contact_now.lead_contact, name="lead-contact"),
     path("policy/", policy.policy_page, name="policy"),  # the name by which the sidebar knows it

@@ -42,6 +42,7 @@ class WorkItem:
     sequence_name: str = ""
     campaign: Campaign | None = None
     has_tries_left: bool = False  # after this one, should it fail
+    repeats: str = ""  # staff send this work's message once more: its receiver knows it by that id
     ab_test: str | None = None  # the test whose variant the script's text is
     variant: str = ""
     own: Any = None  # whatever its source wants back

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from campaigns import wording
+from campaigns.by_hand import may_be_repeated
 from campaigns.call_outcomes import lasted
 from campaigns.filters import AttemptFilters, campaign_choices, provider_choices, reason_choices
 from campaigns.models import ContactAttempt, Script
@@ -20,6 +21,7 @@ from campaigns.sms import sms_size
 from integrations.models import InboundEvent
 from leads.models import Lead
 from retention_center.auth.roles import needs
+from retention_center.lib import ids
 from retention_center.lib.channels import Channel
 from retention_center.models import Role
 from retention_center.pages import words
@@ -88,6 +90,7 @@ def attempt_page(request: HttpRequest, pk: str) -> HttpResponse:
         "crumbs": [{"label": "Attempts", "href": reverse("attempts")}, {"label": str(attempt), "href": ""}],
         "outcome": outcome(attempt),
         "message": message,
+        "again_token": _again_token(request, attempt),
         "html_url": reverse("attempt-html", args=[pk]) if message.get("html") else "",
         "sms": sms_size(message.get("text", "")) if attempt.channel == Channel.SMS else None,
         "decided": wording.snapshot(attempt.policy_snapshot),
@@ -97,6 +100,12 @@ def attempt_page(request: HttpRequest, pk: str) -> HttpResponse:
         "result": _result(attempt),
     }
     return render(request, "attempts/detail.html", context)
+
+
+def _again_token(request: HttpRequest, attempt: ContactAttempt) -> str:
+    """Names one press of *Send again*; blank where there is nothing to press."""
+    may = request.user.may(Role.OPERATOR) and may_be_repeated(attempt)  # type: ignore[union-attr]
+    return ids.new_id() if may else ""
 
 
 def _facts(attempt: ContactAttempt, execution: Any) -> list[tuple[str, ...]]:
