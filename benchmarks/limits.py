@@ -65,9 +65,9 @@ INTENTS = """
     INSERT INTO campaigns_contactattempt
         (id, lead_id, script_id, channel, status, provider, origin, work_id, try_no, idempotency_key, address, message,
         policy_snapshot, local_date, reason, was_unsent, started_at, recorded_at, deadline_at, currency, result, notes,
-        is_legacy)
+        is_legacy, variant)
     SELECT m.attempt, m.lead, %(script)s, 'EMAIL', 'PENDING', 'sandbox', 'sequence', m.id, 1, m.id || ':1', l.email,
-        %(message)s, %(snapshot)s, %(date)s, '', false, %(now)s, %(now)s, %(now)s, '', '{}', '', false
+        %(message)s, %(snapshot)s, %(date)s, '', false, %(now)s, %(now)s, %(now)s, '', '{}', '', false, ''
     FROM mine AS m JOIN leads_lead AS l ON l.id = m.lead
 """
 RECORD = (
