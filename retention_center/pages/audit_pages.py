@@ -26,11 +26,11 @@ class AuditList(ListPage):
     filter_choices = {"actorId": people_choices, "objectType": kind_choices}
     cells = "audit/_cells.html"
     columns = (
-        Column("at", "When", sort=("at",), place="reason"),
-        Column("who", "Who", value=lambda row: row.actor_name, place="state"),
-        Column("what", "Did", value=lambda row: row.action),
         Column("thing", "What", value=lambda row: row.object_label or row.object_id, place="lead"),
+        Column("what", "Did", value=lambda row: row.action),
+        Column("who", "Who", value=lambda row: row.actor_name, place="reason"),
         Column("change", "Before and after", value=in_short),
+        Column("at", "When", sort=("at",), place="state"),
         Column("kind", "Kind", value=lambda row: kind_of(row.object_type).label, is_extra=True),
         Column("via", "By way of", value=lambda row: row.via, is_extra=True),
         Column("id", "Id of the thing", value=lambda row: row.object_id, is_extra=True),

@@ -3,10 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
 from retention_center.models import AuditEvent, Role
+from retention_center.pages import words
 from retention_center.pages.navigation import address
 
 SHORT = 60  # characters of a value in a line; the event's own page shows all of it
@@ -61,7 +65,11 @@ class Line:
     text: str
     detail: str
     origin: str
-    event: AuditEvent
+
+    @property
+    def day(self) -> date:
+        """Its day in the reader's zone."""
+        return timezone.localtime(self.at).date()
 
 
 def kind_of(object_type: str) -> Kind:
@@ -105,7 +113,7 @@ def in_short(event: AuditEvent) -> str:
 def line_of(event: AuditEvent) -> Line:
     """The event for a history: who did what, and what changed."""
     via = {"api": "by the API", "admin": "in the configuration", "command": "by a command"}
-    return Line(event.at, f"{event.actor_name}: {event.action}", in_short(event), via.get(event.via, ""), event)
+    return Line(event.at, f"{event.actor_name}: {event.action}", in_short(event), via.get(event.via, ""))
 
 
 def label(name: str) -> str:
@@ -129,11 +137,20 @@ def _short(value: Any) -> str:
     if isinstance(value, list | dict) and value:
         text = json.dumps(value, ensure_ascii=False)
     else:
-        text = in_full(value if value not in ([], {}) else "")
+        text = _time(value) or in_full(value if value not in ([], {}) else "")
     if not text:
         return "blank"
     text = " ".join(text.split())
     return f"“{text[:SHORT]}…”" if len(text) > SHORT else f"“{text}”"
+
+
+def _time(value: Any) -> str:
+    """A stored time as staff read times; nothing for any other value."""
+    try:
+        at = parse_datetime(value) if isinstance(value, str) and 19 <= len(value) <= 32 else None
+        return words.exact(at) if at is not None and timezone.is_aware(at) else ""
+    except (ValueError, OverflowError):  # it only looks like one, or lies beyond what zones can tell
+        return ""
 
 
 def _as_mapping(value: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from campaigns.models import ABTest
 from leads import bulk, unsubscribe
 from leads.importing import start
 from retention_center import audit, examining, jobs
+from retention_center.auth import keys
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.models import Job
@@ -54,6 +55,8 @@ def furnish() -> dict[str, Any]:
     upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
     change = Job.objects.create(kind=bulk.KIND, arguments={"action": "stop"}, done=3, total=9)
     edited = _edited_sequence()
+    key, _text = keys.create("CRM", "operator", actor=audit.SYSTEM)
+    changed = audit.record(audit.SYSTEM, "change", lead, before={"status": "NEW"}, after={"status": "CONTACTED"})
     examining.examine_now()
     return {
         "lead": lead.pk,
@@ -72,6 +75,9 @@ def furnish() -> dict[str, Any]:
         "sequence-version": (edited.pk, 1),
         "integration": "sandbox",
         "inbox": nobodys.pk,
+        "key": key.pk,
+        "audit-event": changed.pk,
+        "history": ("lead", lead.pk),
         "unsubscribe": unsubscribe.url_for(lead.pk, attempt.pk).rpartition("/")[2],
     }
 

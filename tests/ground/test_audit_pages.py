@@ -156,6 +156,20 @@ def test_a_word_of_a_value_is_short_in_a_line():
     assert told == f"a b was “{'x' * 60}…”, is blank; stop on reply “yes”; list blank"
 
 
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        ("2026-03-01 19:22:31.634164+00:00", "“1 Mar 2026 19:22”"),
+        ("2026-03-01T19:22:31Z", "“1 Mar 2026 19:22”"),
+        ("2026-13-45 99:22:31+00:00", "“2026-13-45 99:22:31+00:00”"),
+        ("0001-01-01T00:00:00+14:00", "“0001-01-01T00:00:00+14:00”"),
+        ("2026-03-01", "“2026-03-01”"),
+    ],
+)
+def test_a_time_is_told_as_staff_read_times(stored, told):
+    assert audit_words.in_short(AuditEvent(after={"at": stored})) == f"at {told}"
+
+
 def made(**fields) -> Script:
     script = Script(**{"name": "Hello", "type": "EMAIL", "subject": "One", "content": "First"} | fields)
     return scripting.create(script, BEA)
