@@ -130,8 +130,9 @@ def test_staff_send_it_again_under_the_id_its_receiver_knows(now):
 
 
 def test_nothing_is_sent_again_to_who_may_not_be_contacted(now):
-    attempt = sent_attempt(now)
-    opt_out(attempt.lead, channel="ALL", source="staff", reason="asked", now=now, actor=SYSTEM)
+    lead = sent_attempt(now).lead
+    assert lead is not None
+    opt_out(lead, channel="ALL", source="staff", reason="asked", now=now, actor=SYSTEM)
     with pytest.raises(MayNot):
         send_again(ContactAttempt.objects.get(), token="two", now=now, actor=SYSTEM)
     assert ContactAttempt.objects.count() == 1
