@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from campaigns.models import Campaign, Script
+from campaigns.prices import Price, sms_price
 from campaigns.rendering import (
     BadTemplate,
     EmptyPlaceholder,
@@ -20,6 +21,7 @@ from campaigns.rendering import (
 )
 from integrations.providers.registry import ActiveProviders
 from leads.models import Lead
+from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 
 SAMPLE = Lead(
@@ -32,6 +34,7 @@ SAMPLE = Lead(
     source="MANUAL",
 )
 MOST_MARKS = 50
+_DEFAULTED = re.compile(r"""\{\{-?\s*([\w.]+)\s*\|[^}]*?\bdefault:\s*(?:"([^"]*)"|'([^']*)'|([\w.]+))""")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Preview:
     """``rendered`` is None when the text cannot be rendered at all; then ``problems`` says why.
 
     ``empty`` are placeholders without a value for this lead and without a fallback: they stand marked in the text,
-    and a real message would not be sent.
+    and a real message would not be sent. ``fallbacks`` are those whose fallback stands in: (placeholder, fallback).
+    ``price`` is what an SMS cost lately; None while nobody knows.
     """
 
     rendered: Rendered | None
@@ -47,6 +51,8 @@ class Preview:
     names: list[str]
     empty: list[str] = field(default_factory=list)
     sms: SmsSize | None = None
+    fallbacks: list[tuple[str, str]] = field(default_factory=list)
+    price: Price | None = None
 
     @property
     def unknown(self) -> list[str]:
@@ -62,8 +68,9 @@ class Preview:
 def preview(script: Script, lead: Lead | None = None, campaign: Campaign | None = None) -> Preview:
     """Fill the script in for the lead, or for a made-up one; its unsubscribe link leads nowhere.
 
-    As in a real message, ``trackingUrl`` is blank while no tracker is set up; one query asks for it.
+    As in a real message, ``trackingUrl`` is blank while no tracker is set up; one query asks for the providers.
     """
+    providers = ActiveProviders.load()
     said = problems(script.content, channel=script.type, content_type=script.content_type)
     said += [f"Subject: {problem}" for problem in problems(script.subject)]
     names = sorted(placeholders(script.content) | placeholders(script.subject))
@@ -72,15 +79,34 @@ def preview(script: Script, lead: Lead | None = None, campaign: Campaign | None 
         campaign=campaign or script.campaign,
         sequence_name="Your sequence",
         unsubscribe_url=f"{settings.PUBLIC_URL}/u/preview",
-        tracking_url=ActiveProviders.load().tracking_url("preview", (lead or SAMPLE).pk),
+        tracking_url=providers.tracking_url("preview", (lead or SAMPLE).pk),
     )
+    used = fallbacks(f"{script.subject}\n{script.content}", context)
     empty: list[str] = []
     try:
         rendered = _marked(script, context, empty)
     except (BadTemplate, EmptyPlaceholder) as error:
         return Preview(None, said or [str(error)], names, empty)
-    sms = sms_size(rendered.text) if script.type == Channel.SMS else None
-    return Preview(rendered, said, names, empty, sms)
+    if script.type != Channel.SMS:
+        return Preview(rendered, said, names, empty, fallbacks=used)
+    sms, sender = sms_size(rendered.text), providers.choose(script.type, script.provider)
+    price = sms_price(sms.segments, sender, clock.now()) if sender else None
+    return Preview(rendered, said, names, empty, sms, used, price)
+
+
+def fallbacks(source: str, context: dict[str, Any]) -> list[tuple[str, str]]:
+    """The placeholders that are empty for this lead and say themselves what stands in: (name, fallback), in order."""
+    found: dict[str, str] = {}
+    for name, double, single, word in _DEFAULTED.findall(source):
+        if not _value(context, name):
+            found.setdefault(name, double or single or word)
+    return list(found.items())
+
+
+def _value(context: Any, name: str) -> Any:
+    for part in name.split("."):
+        context = context.get(part) if isinstance(context, dict) else None
+    return context
 
 
 def _marked(script: Script, context: dict[str, Any], empty: list[str]) -> Rendered:

@@ -38,6 +38,7 @@ urlpatterns = [
     path("scripts/<str:pk>/", scripts.script_page, name="script"),
     path("scripts/<str:pk>/edit/", scripts.script_edit, name="script-edit"),
     path("scripts/<str:pk>/html/", previews.script_html, name="script-html"),
+    path("scripts/<str:pk>/test/", previews.script_test, name="script-test"),
     path("scripts/<str:pk>/versions/", script_versions.script_texts, name="script-versions"),
     path("scripts/<str:pk>/archive/", scripts.script_archive, name="script-archive"),
     path("scripts/<str:pk>/delete/", scripts.script_delete, name="script-delete"),

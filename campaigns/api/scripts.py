@@ -35,6 +35,13 @@ class SmsSizeSerializer(WireSerializer):
     segments = serializers.IntegerField()
 
 
+class FallbackSerializer(WireSerializer):
+    """A placeholder that is empty for this lead, and what stands in for it."""
+
+    placeholder = serializers.CharField()
+    fallback = serializers.CharField()
+
+
 class PreviewSerializer(WireSerializer):
     subject = serializers.CharField()
     text = serializers.CharField()
@@ -43,7 +50,12 @@ class PreviewSerializer(WireSerializer):
     unknown_placeholders = serializers.ListField(child=serializers.CharField(), source="unknown")
     empty_placeholders = serializers.ListField(child=serializers.CharField(), source="empty")
     problems = serializers.ListField(child=serializers.CharField())
+    fallbacks = FallbackSerializer(many=True)
     is_sendable = serializers.BooleanField()
+    cost = serializers.DecimalField(
+        max_digits=12, decimal_places=4, allow_null=True, help_text="Of an SMS, as of late."
+    )
+    currency = serializers.CharField()
     sms = SmsSizeSerializer(allow_null=True)
 
 
@@ -83,7 +95,11 @@ class ScriptViewSet(WireViewSet):
         seen = preview(script, lead)
         parts = {name: getattr(seen.rendered, name, "") for name in ("subject", "text", "html")}
         told = {name: getattr(seen, name) for name in ("names", "unknown", "empty", "problems", "is_sendable")}
-        return Response(PreviewSerializer(parts | told | {"sms": seen.sms and seen.sms._asdict()}).data)
+        told |= {"sms": seen.sms and seen.sms._asdict(), "cost": None, "currency": ""}
+        told["fallbacks"] = [{"placeholder": name, "fallback": fallback} for name, fallback in seen.fallbacks]
+        if seen.price:
+            told |= {"cost": round(seen.price.amount, 4), "currency": seen.price.currency}
+        return Response(PreviewSerializer(parts | told).data)
 
 
 def _lead(lead_id: str) -> Lead | None:

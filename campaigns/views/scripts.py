@@ -19,6 +19,7 @@ from campaigns.forms import ScriptForm, take_errors
 from campaigns.models import Script
 from campaigns.templating import NAMES
 from campaigns.views.previews import draft_context, preview_context
+from integrations.providers.registry import ActiveProviders
 from retention_center import audit
 from retention_center.auth.roles import needs
 from retention_center.lib.channels import Channel
@@ -62,7 +63,7 @@ def script_page(request: HttpRequest, pk: str) -> HttpResponse:
     lead_text = request.GET.get("lead", "")[:200]
     address = reverse("script-html", args=[pk]) + "?" + urlencode({"lead": lead_text})
     steps = script.sequence_steps.select_related("sequence").order_by("sequence__name", "-version", "step_order")
-    context = preview_context(script, lead_text, address) | {
+    context = preview_context(script, lead_text, address, request.GET) | {
         "crumbs": _crumbs(script),
         "sequences": list({step.sequence_id: step for step in reversed(steps[:100])}.values())[::-1],
         "attempts": script.contact_attempts.count(),
@@ -96,7 +97,8 @@ def _form_page(
     request: HttpRequest, form: ScriptForm, save: Callable[[Any], HttpResponse], more: dict[str, Any], script: Script
 ) -> HttpResponse:
     """The form with its preview; "Preview" shows what was typed without saving it."""
-    context = {"names": [*NAMES, "meta.city", "campaign.name", "sequence.name"], **more}
+    context = {"names": [*NAMES, "meta.city", "campaign.name", "sequence.name"], "in_form": True, **more}
+    context["tracker"] = ActiveProviders.load().tracker
     if request.method == "POST":
         context |= draft_context(request)
         if "preview" in request.POST:

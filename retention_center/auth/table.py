@@ -100,6 +100,7 @@ PAGES: Mapping[str, str] = {
     "script-try": WRITE,
     "script-draft-html": "GET operator",
     "script-html": READ,
+    "script-test": WRITE,
     "script-versions": "GET viewer, POST operator",
     "script-archive": WRITE,
     "script-delete": WRITE,
