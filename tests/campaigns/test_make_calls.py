@@ -44,7 +44,10 @@ def lead(outside: stub.Vapi, now: Any) -> Lead:
     lead = make_lead(phone=PHONE)
     campaign = make_campaign(meta={"vapiConfig": {"maxDurationSeconds": 90, "firstMessage": "Hello"}})
     script = make_script("CALL", campaign=campaign, vapi_config={"firstMessage": "Good day"})
-    steps = [{"channel": "CALL", "script": script}, {"channel": "CALL", "conditions": [IF_ANSWERED]}]
+    steps: list[dict[str, Any]] = [
+        {"channel": "CALL", "script": script},
+        {"channel": "CALL", "conditions": [IF_ANSWERED]},
+    ]
     enroll(make_sequence(steps), [lead.pk], now=now, source="manual", actor=SYSTEM)
     return lead
 
@@ -189,6 +192,7 @@ def test_the_timeline_tells_how_a_call_ended(as_viewer: Any, talked: ContactAtte
 
 
 def test_an_erased_lead_leaves_no_words_of_a_call(talked: ContactAttempt) -> None:
+    assert talked.lead
     removing.erase(talked.lead, now=clock.now(), actor=SYSTEM)
     talked.refresh_from_db()
     assert talked.result == {"outcome": "voicemail", "call_status": "ended", "duration": 65}
