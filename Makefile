@@ -5,7 +5,8 @@ V := .venv
 PY := $(V)/bin/python
 DEMO := var/demo.sqlite3
 PROOF := tests/simulation tests/sequences/test_killed_workers.py tests/sequences/test_state_machine.py \
-  tests/integrations/test_call_by_keitaro.py tests/integrations/test_fuzz_webhooks.py -n auto --timeout 7200
+  tests/integrations/test_call_by_keitaro.py tests/integrations/test_fuzz_webhooks.py \
+  tests/test_fuzz_api.py -n auto --timeout 7200
 
 # Every package is pinned with its hashes; uv is only the faster installer of the same files
 INSTALL = if [ -x $(V)/bin/uv ] || $(PY) -m pip install -q --disable-pip-version-check 'uv>=0.13' 2>/dev/null; \

@@ -17,3 +17,4 @@ MACHINE_EXAMPLES = amount("MACHINE_EXAMPLES", 60, 2000)
 MACHINE_STEPS = amount("MACHINE_STEPS", 20, 50)
 KILLS = amount("KILLS", 10, 200)  # on each database
 FUZZED = amount("FUZZED", 150, 10_000)  # forged and odd reports, from each source
+FUZZ_SECONDS = amount("FUZZ_SECONDS", 8, 900)  # of the API, by its document, as each role

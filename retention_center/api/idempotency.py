@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -43,8 +44,8 @@ def begin(request: Request) -> IdempotencyRecord | None:
     key = request.headers.get(HEADER)
     if key is None:
         return None
-    if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise Invalid(HEADER, f"{HEADER} must be 1 to 255 printable ASCII characters.")
+    if not re.fullmatch(r"[!-~]{1,255}", key):
+        raise Invalid(HEADER, f"{HEADER} must be 1 to 255 printable ASCII characters without blanks.")
     caller, fingerprint = str(request.user.pk), _fingerprint(request)
     now = clock.now()
     IdempotencyRecord.objects.filter(caller=caller, key=key, created_at__lt=now - KEPT).delete()
