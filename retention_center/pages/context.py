@@ -41,12 +41,12 @@ class Frame:
     def navigation(self) -> list[list[navigation.Item]]:
         if not self.user:
             return []
-        return navigation.groups_for(self.user.role, self.request.path, self._waiting.for_staff)
+        return navigation.groups_for(self.user.role, self.request.path, self.waiting.for_staff)
 
     @cached_property
     def light(self) -> health.ProcessorState | None:
         """The processor light, for people who are signed in."""
-        return health.processor_state(self._now, self._waiting.overdue) if self.user else None
+        return health.processor_state(self._now, self.waiting.overdue) if self.user else None
 
     @cached_property
     def is_stopped(self) -> bool:
@@ -68,7 +68,8 @@ class Frame:
         return import_string(settings.STANDING)()
 
     @cached_property
-    def _waiting(self) -> Any:
+    def waiting(self) -> Any:
+        """What is overdue, and what waits for staff."""
         return import_string(settings.WAITING)(self._now)
 
     @cached_property

@@ -97,6 +97,7 @@ urlpatterns = [
     path("samples/", SampleList.as_view(), name="leads"),
     path("samples/bulk", bulk, name="sample-bulk"),
     path("samples/<str:pk>/", edit, name="lead"),
+    path("samples/<str:pk>/edit", edit, name="lead-edit"),  # the table of roles lets only this name be posted to
     path("fails/", fail),
     path("sending/stop", nothing, name="sending-pause"),
     path("sending/go-on", nothing, name="sending-resume"),

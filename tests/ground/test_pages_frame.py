@@ -5,11 +5,13 @@ import pytest
 from django.test import Client
 
 from campaigns import sending
+from integrations.models import ProviderBreaker
 from retention_center import health
 from retention_center.audit import SYSTEM
 from retention_center.lib import clock
 from retention_center.models import User
-from tests.builders import make_lead
+from retention_center.pages.context import Frame
+from tests.builders import make_execution, make_inbound_event, make_lead
 from tests.ground.pages_site import sample_site  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,50 @@ def test_while_sending_is_stopped_every_page_says_so(as_viewer, as_operator):
     sending.pause_all(SYSTEM)
     assert "Sending is stopped." in text(as_viewer.get("/samples/"))
     assert 'action="/sending/go-on"' in text(as_operator.get("/samples/"))
+
+
+def test_the_frame_asks_three_questions_of_the_database(as_viewer, viewer, rf, django_assert_num_queries):
+    request = rf.get("/samples/")
+    request.user = viewer
+    sending.pause_all(SYSTEM, "A wrong price went out.")
+    frame = Frame(request)
+    with django_assert_num_queries(3):
+        assert frame.is_stopped
+        assert frame.stop_notes == ["A wrong price went out."]
+        assert frame.outages == []
+        assert frame.light.tone == "bad"
+        assert frame.navigation
+
+
+def test_who_stops_sending_sees_it_at_once_and_so_does_who_resumes(as_operator):
+    assert "Sending is stopped." not in text(as_operator.get("/samples/"))
+    sending.pause_all(SYSTEM)
+    assert "Sending is stopped." in text(as_operator.get("/samples/"))
+    sending.resume_all(SYSTEM)
+    assert "Sending is stopped." not in text(as_operator.get("/samples/"))
+
+
+def test_the_frame_names_a_provider_that_fails_for_everybody(viewer, rf):
+    request = rf.get("/samples/")
+    request.user = viewer
+    since = clock.now()
+    ProviderBreaker.objects.create(
+        provider="sandbox", reason="It answered 401", opened_at=since, retry_at=since + timedelta(minutes=1)
+    )
+    sending.pause(sending.Scope.CHANNEL, "SMS", SYSTEM, "Too dear.")
+    frame = Frame(request)
+    (outage,) = frame.outages
+    assert (outage.provider, outage.since, outage.waiting) == ("sandbox", since, 0)
+    assert not frame.is_stopped
+
+
+def test_the_sidebar_counts_what_waits_for_a_decision(viewer, rf):
+    make_execution(held_reason="late", due_at=None, held_until=None)
+    make_inbound_event(status="UNMATCHED", reason="No lead has this number.")
+    request = rf.get("/samples/")
+    request.user = viewer
+    counted = Frame(request).waiting
+    assert counted.for_staff == {"catch-up": 1, "inbox": 1}
 
 
 def test_the_theme_is_kept_with_the_person_and_in_the_browser(as_viewer, viewer):
@@ -109,7 +155,7 @@ def test_search_bears_whatever_is_typed(as_viewer, query):
 # Forms --------------------------------------------------------------------------------------------------------------
 def test_a_form_with_a_mistake_comes_back_with_what_was_typed(as_operator):
     lead = make_lead()
-    answer = as_operator.post(f"/samples/{lead.pk}/", {"first_name": "Grace", "source": ""})
+    answer = as_operator.post(f"/samples/{lead.pk}/edit", {"first_name": "Grace", "source": ""})
     html = text(answer)
     assert answer.status_code == 422
     assert 'value="Grace"' in html
@@ -123,7 +169,7 @@ def test_a_form_somebody_else_was_faster_with_shows_both_values(as_operator):
     shown = as_operator.get(f"/samples/{lead.pk}/").context["form"].initial["version"]
     lead.first_name = "Augusta"
     lead.save()
-    answer = as_operator.post(f"/samples/{lead.pk}/", {"first_name": "Grace", "source": "CRM", "version": shown})
+    answer = as_operator.post(f"/samples/{lead.pk}/edit", {"first_name": "Grace", "source": "CRM", "version": shown})
     html = text(answer)
     assert answer.status_code == 409
     assert "Augusta" in html
@@ -131,14 +177,14 @@ def test_a_form_somebody_else_was_faster_with_shows_both_values(as_operator):
     lead.refresh_from_db()
     assert lead.first_name == "Augusta"
     again = {"first_name": "Grace", "source": "CRM", "version": answer.context["version"]}
-    assert as_operator.post(f"/samples/{lead.pk}/", again).status_code == 302
+    assert as_operator.post(f"/samples/{lead.pk}/edit", again).status_code == 302
 
 
 @pytest.mark.parametrize("version", ["", "yesterday", "2026-99-99T00:00"])
 def test_a_version_that_is_no_time_saves_as_a_form_without_one(as_operator, version):
     lead = make_lead()
     form = {"first_name": "Grace", "source": "CRM", "version": version}
-    assert as_operator.post(f"/samples/{lead.pk}/", form).status_code == 302
+    assert as_operator.post(f"/samples/{lead.pk}/edit", form).status_code == 302
 
 
 # Error pages --------------------------------------------------------------------------------------------------------
