@@ -5,19 +5,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from campaigns.due_contacts import DueContacts, item_of
+from campaigns.instantly.withdrawing import withdraw_for_lead
 from campaigns.models import Campaign, CampaignLead
 from campaigns.plan import plan_of
 from campaigns.policy import Decision
 from campaigns.reasons import Reason
 from retention_center.lib.bulk import listed, update_rows
+from retention_center.lib.channels import Channel
 
 
 def skip_channel(lead_ids: Sequence[str], channel: str, now: datetime) -> int:
     """Leave out the leads' next campaign contacts while they are on the channel: how many.
 
     In settings.CHANNEL_WENT_OFF: runs in the caller's transaction, which holds the leads' locks. What follows comes
-    no sooner than the contact that is left out would have.
+    no sooner than the contact that is left out would have. What stands at Instantly already is taken out there.
     """
+    if channel == Channel.EMAIL:
+        withdraw_for_lead(lead_ids, str(Reason.OPTED_OUT), now)
     waiting = CampaignLead.objects.waiting().filter(lead__in=listed(lead_ids), is_in_flight=False)
     by_campaign: dict[Campaign, list[CampaignLead]] = defaultdict(list)
     for place in waiting.select_related("campaign", "lead"):

@@ -90,7 +90,8 @@ def _bar_slice(wanted: Sequence[Wanted], source: str, now: datetime, actor: Acto
     audit.record_many(actor, "suppress", [(row, {}, {"channel": row.channel, "reason": row.reason}) for row in new])
     result.added += len(new)
     result.standing += len(wanted) - len(new)
-    result.stopped += close_barred(owners, now)
+    newly = {row.address for row in new}
+    result.stopped += close_barred([lead for lead in owners if newly.intersection(suppression.addresses_of(lead))], now)
 
 
 def close_barred(leads: Sequence[Lead], now: datetime) -> int:
