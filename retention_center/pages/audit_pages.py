@@ -27,10 +27,10 @@ class AuditList(ListPage):
     cells = "audit/_cells.html"
     columns = (
         Column("thing", "What", value=lambda row: row.object_label or row.object_id, place="lead"),
+        Column("at", "When", sort=("at",), place="state"),
         Column("what", "Did", value=lambda row: row.action),
         Column("who", "Who", value=lambda row: row.actor_name, place="reason"),
         Column("change", "Before and after", value=in_short),
-        Column("at", "When", sort=("at",), place="state"),
         Column("kind", "Kind", value=lambda row: kind_of(row.object_type).label, is_extra=True),
         Column("via", "By way of", value=lambda row: row.via, is_extra=True),
         Column("id", "Id of the thing", value=lambda row: row.object_id, is_extra=True),
