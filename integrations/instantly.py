@@ -15,6 +15,7 @@ from integrations.reading import Unreadable, json_object
 from retention_center.lib.channels import Channel
 
 PROVIDER = "instantly"
+LONGEST_ADDRESS = 254  # characters, as addresses are kept
 LONGEST_WORD, LONGEST_TEXT = 300, 2000
 EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {  # what it means for the attempt: status, flags
     "email_sent": ("SENT", {}),
@@ -78,9 +79,9 @@ def read(body: bytes) -> list[Told]:
     payload = {name: value[:LONGEST_WORD] for name in KEPT if isinstance(value := said.get(name), str)}
     if event in OF_CAMPAIGN:
         return [Told("campaign_event", key, {"what": event}, payload=payload)]
-    address, attempt_id = _word(said, "lead_email").lower(), _word(said, OURS)[:40]
+    address, attempt_id = _address(said), _word(said, OURS)[:40]
     if not address and not attempt_id:
-        raise Malformed("lead_email is missing.")
+        raise Malformed("lead_email is missing, or no address.")
     whom = {"address": address, "remoteCampaign": _word(said, "campaign_id")}
     kind, facts = _meaning(event, said)
     told = [Told(kind, key, facts | whom, attempt_id, payload)]
@@ -104,6 +105,12 @@ def _meaning(event: str, said: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _key(said: Mapping[str, Any]) -> str:
     parts = [_word(said, name).lower() if name == "lead_email" else _word(said, name) for name in NAMED]
     return f"{PROVIDER}:{hashlib.sha256('|'.join(parts).encode()).hexdigest()}"
+
+
+def _address(said: Mapping[str, Any]) -> str:
+    """Whom it is about; blank for what cannot be an e-mail address."""
+    address = _word(said, "lead_email").lower()
+    return address if "@" in address and len(address) <= LONGEST_ADDRESS else ""
 
 
 def _word(said: Mapping[str, Any], name: str) -> str:

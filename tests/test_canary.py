@@ -114,8 +114,7 @@ def contact(receiver_url: str, now: datetime) -> Lead:
         "EMAIL": builders.make_script("EMAIL", content=f"{{{{ lastName }}}}: {WRITTEN}", provider="smtp"),
     }
     steps = [
-        {"channel": name, "script": script, "delay_value": 0, "delay_unit": "HOURS"}
-        for name, script in scripts.items()
+        {"channel": name, "script": script, "delay_value": 0, "delay_unit": "HOURS"} for name, script in scripts.items()
     ]
     enroll(builders.make_sequence(steps), [lead.pk], now=now, source="manual", actor=SYSTEM)
     for hours in range(4):
