@@ -10,6 +10,7 @@ from campaigns.instantly.setting_up import PROVIDER, NotReady
 from campaigns.models import ContactAttempt
 from integrations.providers.base import NotSent, OutcomeUnknown
 from integrations.providers.instantly_api import InstantlyApi, NotThere
+from leads import consent
 from retention_center import jobs
 from retention_center.lib import clock
 from retention_center.lib.bulk import listed
@@ -17,12 +18,14 @@ from retention_center.lib.bulk import listed
 JOB = "withdraw_from_instantly"
 STILL_THERE = timedelta(days=90)  # nothing waits longer at Instantly
 TRIES, PATIENCE = 5, 10.0  # seconds
+FOR_GOOD = (consent.OPTED_OUT, consent.DO_NOT_CONTACT)
+BY_HAND = "remove these people at Instantly by hand."
 
 
 def withdraw_for_lead(lead_ids: Sequence[str], reason: str, now: datetime) -> int:
     """Leads went off (settings.LEAD_WENT_OFF): take them out of Instantly, soon. No planned contact of ours ends."""
     if _there(lead_ids, now).exists():
-        jobs.enqueue(JOB, {"leads": list(lead_ids), "at": now.isoformat()})
+        jobs.enqueue(JOB, {"leads": list(lead_ids), "at": now.isoformat(), "reason": reason})
     return 0
 
 
@@ -37,24 +40,35 @@ def run_job(progress: jobs.Progress) -> None:
     api = InstantlyApi(known)
     try:
         for number, attempt in enumerate(attempts[progress.job.done :], start=progress.job.done + 1):
-            _remove(api, str(attempt.provider_ref))
+            _remove(api, attempt, for_good=progress.arguments["reason"] in FOR_GOOD)
             progress.save(number, len(attempts))
     finally:
         api.close()
 
 
-def _remove(api: InstantlyApi, reference: str) -> None:
+def _remove(api: InstantlyApi, attempt: ContactAttempt, *, for_good: bool) -> None:
+    """Take the lead out; where that is refused, whoever said no is put on the block list there."""
     for number in range(1, TRIES + 1):
         try:
-            return api.remove_lead(reference)
+            return api.remove_lead(str(attempt.provider_ref))
         except NotThere:
             return None
         except (NotSent, OutcomeUnknown) as failure:
-            if number == TRIES or (isinstance(failure, NotSent) and (failure.permanent or failure.account_wide)):
-                raise jobs.Refused(f"{failure}; remove these people at Instantly by hand.") from failure
+            is_final = isinstance(failure, NotSent) and failure.permanent
+            if is_final and for_good and attempt.address:
+                return _block(api, attempt.address)
+            if number == TRIES or is_final or (isinstance(failure, NotSent) and failure.account_wide):
+                raise jobs.Refused(f"{failure}; {BY_HAND}") from failure
             wait = failure.retry_after if isinstance(failure, NotSent) else None
             clock.sleep(min(wait or number, PATIENCE))
     return None
+
+
+def _block(api: InstantlyApi, address: str) -> None:
+    try:
+        api.block(address)
+    except (NotSent, OutcomeUnknown) as failure:
+        raise jobs.Refused(f"{failure}; {BY_HAND}") from failure
 
 
 def _there(lead_ids: Sequence[str], now: datetime) -> QuerySet[ContactAttempt]:

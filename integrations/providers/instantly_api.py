@@ -13,6 +13,8 @@ AGENT = "RetentionCenter/1.0"  # bare clients are refused before Instantly sees 
 AT_ONCE = 1000  # leads in one call
 PAGE = 100
 MOST_PAGES = 20
+# A DELETE of Instantly's has a body, and it says nothing
+NOTHING: dict[str, Any] = {"data": b"null", "headers": {"Content-Type": "application/json"}}
 Body = Mapping[str, Any]
 
 
@@ -52,7 +54,7 @@ class InstantlyApi:
         self._call("PATCH", f"campaigns/{_quoted(campaign_id)}", json=dict(body))
 
     def delete_campaign(self, campaign_id: str) -> None:
-        self._call("DELETE", f"campaigns/{_quoted(campaign_id)}")
+        self._call("DELETE", f"campaigns/{_quoted(campaign_id)}", **NOTHING)
 
     def activate(self, campaign_id: str) -> None:
         self._call("POST", f"campaigns/{_quoted(campaign_id)}/activate")
@@ -90,7 +92,7 @@ class InstantlyApi:
             items = _items(answer)
             yield from items
             cursor = answer.get("next_starting_after")
-            if not items or not cursor:  # the last full page may still carry a cursor
+            if not items or not cursor or cursor == asked.get("starting_after"):  # the last page may still carry one
                 return
             asked["starting_after"] = cursor
         raise OutcomeUnknown("Instantly lists more leads than a look-up reads.")
@@ -100,7 +102,11 @@ class InstantlyApi:
 
     def remove_lead(self, lead_id: str) -> None:
         """Take it out: nothing more is sent to it."""
-        self._call("DELETE", f"leads/{_quoted(lead_id)}")
+        self._call("DELETE", f"leads/{_quoted(lead_id)}", **NOTHING)
+
+    def block(self, address: str) -> None:
+        """Put an address on the workspace's block list: nobody there writes to it any more."""
+        self._call("POST", "block-lists-entries", json={"bl_value": address})
 
     def _call(self, method: str, path: str, **how: Any) -> Mapping[str, Any]:
         url = f"{settings.INSTANTLY_API_URL.rstrip('/')}/api/v2/{path}"

@@ -283,7 +283,7 @@ def test_whoever_may_not_be_contacted_is_not_pushed(outside: stub.Instantly, syn
         make_campaign_lead(synced, make_lead(**fields))
     make_campaign_lead(synced, status="COMPLETED", reason="converted", completed_at=clock.now())
     unsubscribed = make_campaign_lead(synced).lead
-    consent.stop(None, unsubscribed.email, channel="EMAIL", source="x", now=clock.now(), actor=SYSTEM)
+    consent.stop(None, str(unsubscribed.email), channel="EMAIL", source="x", now=clock.now(), actor=SYSTEM)
     job = pushed(synced)
     assert not outside.leads
     assert job.result["counts"] == {"pushed": 0, "refused": 0, "left_out": 2}
@@ -401,3 +401,17 @@ def test_whoever_goes_off_is_taken_out_there(outside: stub.Instantly, synced: Ca
     jobs.work_on_open_jobs()
     assert not outside.leads
     assert Job.objects.get(kind=withdrawing.JOB).status == "DONE"
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_where_taking_them_out_is_refused_they_are_blocked_or_staff_are_told(
+    outside: stub.Instantly, synced: Campaign, status: int
+) -> None:
+    lead = make_campaign_lead(synced).lead
+    pushed(synced)
+    outside.fail, outside.fail_method = status, "DELETE"
+    consent.do_not_contact(lead, now=clock.now(), actor=SYSTEM)
+    jobs.work_on_open_jobs()
+    job = Job.objects.get(kind=withdrawing.JOB)
+    assert outside.blocked == ({lead.email} if status == 400 else set())
+    assert (job.status, "by hand" in job.error) == (("DONE", False) if status == 400 else ("FAILED", True))

@@ -46,6 +46,7 @@ class Instantly:
         self.figures: dict[str, dict[str, Any]] = {}
         self.fail: int | None = None
         self.fail_path = ""
+        self.fail_method = ""
         self.inner = 0  # an error inside a good answer
         self.headers: dict[str, str] = {}
         self.mood = ""
@@ -60,7 +61,9 @@ class Instantly:
         self.asked.append((method, path, body))
         if headers.get("Authorization") != f"Bearer {KEY}" or "python" in headers.get("User-Agent", "python").lower():
             return self.error(401)
-        if self.fail and path.startswith(self.fail_path):
+        if method == "DELETE" and body is not None:
+            return self.error(400)
+        if self.fail and path.startswith(self.fail_path) and method.startswith(self.fail_method):
             return self.error(self.fail)
         if self.inner and path.startswith(self.fail_path):
             return 200, {"statusCode": self.inner, "error": "No", "message": "…"}
@@ -82,6 +85,9 @@ class Instantly:
                 return self.add(body)
             case "POST", ["leads", "list"]:
                 return self.listed(body)
+            case "POST", ["block-lists-entries"]:
+                self.blocked.add(body["bl_value"])
+                return 200, {"id": str(uuid.uuid4())}
             case (("GET" | "DELETE"), ["leads", key]):
                 found_lead = self.leads.pop(key, None) if method == "DELETE" else self.leads.get(key)
                 return (200, found_lead) if found_lead else self.error(404)
