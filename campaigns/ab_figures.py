@@ -65,7 +65,9 @@ def counts(test: ABTest) -> dict[str, dict[str, int]]:
         replied=Count("lead", distinct=True, filter=Q(result__replied=True)),
         converted=Count("lead", distinct=True, filter=bought),
     )
-    found = {row.pop("variant"): row for row in counted}
+    found: dict[str, dict[str, int]] = {}
+    for row in counted.values_list("variant", *COUNTED):
+        found[row[0]] = dict(zip(COUNTED, row[1:], strict=True))
     return {variant: found.get(variant, dict.fromkeys(COUNTED, 0)) for variant in VARIANTS}
 
 
