@@ -38,7 +38,9 @@ def _of_a_segment(provider: str, now: datetime) -> tuple[str, str] | None:
     )
     newest = list(priced.order_by("-started_at").values_list("cost", "currency", "result", "message")[:NEWEST])
     same = [
-        (cost, _segments(result, message)) for cost, currency, result, message in newest if currency == newest[0][1]
+        (cost, _segments(result, message))
+        for cost, currency, result, message in newest
+        if cost is not None and currency == newest[0][1]
     ]
     if not same:
         return None

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from campaigns.models import ABTest
-from leads import bulk, unsubscribe
+from leads import barring, bulk, unsubscribe
 from leads.importing import start
 from retention_center import audit, examining, jobs
 from retention_center.auth import keys
@@ -28,7 +28,11 @@ def furnish() -> dict[str, Any]:
     """Rows of every kind; the values that addresses need, by the beginning of the address's name."""
     lead = builders.make_lead(first_name="Amara", last_name="Okafor", meta={"visits": 3}, notes="Asked for a call.")
     builders.make_leads(30)
-    campaign = builders.make_campaign(name="Spring", channels=[Channel.EMAIL, Channel.SMS])
+    by_instantly = {
+        "meta": {"instantlySync": True},
+        "instantly_figures": {"counts": {"sent": 7}, "at": "2026-03-01T12:00Z"},
+    }
+    campaign = builders.make_campaign(name="Spring", channels=[Channel.EMAIL, Channel.SMS], **by_instantly)
     builders.make_campaign_lead(campaign, lead)
     script = builders.make_script(campaign=campaign)
     for channel in (Channel.SMS, Channel.CALL, Channel.WEBHOOK):
@@ -54,6 +58,9 @@ def furnish() -> dict[str, Any]:
     ABTest.objects.create(campaign=campaign, channel=Channel.EMAIL, variant_a="One", variant_b="Two")
     upload = start.upload(b"Email,Name\nada@example.com,Ada\nno address,Bob\n", "leads.csv", actor=audit.SYSTEM)
     change = Job.objects.create(kind=bulk.KIND, arguments={"action": "stop"}, done=3, total=9)
+    barred, _stopped = barring.bar(
+        "nobody@example.com", channel="ALL", reason="spam complaint", source="staff", now=at, actor=audit.SYSTEM
+    )
     edited = _edited_sequence()
     key, _text = keys.create("CRM", "operator", actor=audit.SYSTEM)
     changed = audit.record(audit.SYSTEM, "change", lead, before={"status": "NEW"}, after={"status": "CONTACTED"})
@@ -67,6 +74,7 @@ def furnish() -> dict[str, Any]:
         "attempt": attempt.pk,
         "conversion": conversion.pk,
         "import": upload.pk,
+        "suppression": barred.pk,
         "leads-job": change.pk,
         "sequence-activation": draft.pk,
         "sequence-start": starts.STARTS[0].slug,
