@@ -108,17 +108,37 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "description": "An API key (rc_…), or the Auth Center's token."}
 
 
+EXAMPLES: dict[str, dict[str, Any]] = {  # bodies that work as they stand, by address
+    "/api/leads": {"firstName": "Ada", "email": "ada@example.com", "phone": "+14155550123", "source": "CRM"},
+    "/api/leads/bulk": {"leads": [{"email": "bea@example.com"}, {"phone": "+14155550124", "meta": {"plan": "gold"}}]},
+    "/api/scripts": {"name": "We miss you", "type": "EMAIL", "content": "Hello {{ firstName | default: 'you' }}!"},
+    "/api/campaigns": {"name": "Spring", "channels": ["EMAIL", "SMS"]},
+    "/api/sequences": {"name": "Win back", "triggerType": "no_conversion", "triggerConfig": {"minAgeHours": 72}},
+    "/api/conversions": {
+        "status": "sale",
+        "revenue": 49.5,
+        "currency": "USD",
+        "source": "api",
+        "externalRef": "order-1",
+    },
+    "/api/suppressions": {"address": "dia@example.com", "channel": "ALL", "reason": "staff"},
+    "/api/api-keys": {"name": "CRM", "role": "operator"},
+}
 NO_NUL = r"^[^\x00]*$"
 
 
 def made_exact(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular's: says of every text and object given to us what no database could store."""
+    """A hook of drf-spectacular's: tells texts that no database could store from the others, and shows examples."""
     schemas = result.get("components", {}).get("schemas", {})
     taken = [schema for name, schema in schemas.items() if name.endswith("Request")]
     operations = [operation for path in result["paths"].values() for operation in path.values()]
     taken += [parameter["schema"] for one in operations for parameter in one.get("parameters", [])]
     for schema in taken:
         _make_exact(schema)
+    for path, example in EXAMPLES.items():
+        if "post" in result["paths"].get(path, {}):
+            content = result["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+            content["examples"] = {"example": {"value": example}}
     return result
 
 

@@ -7,6 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from retention_center.api.schema import EXAMPLES
+
 pytestmark = pytest.mark.django_db
 
 
@@ -68,3 +70,11 @@ def test_the_page_needs_nothing_from_elsewhere():
     assert script.status_code == 200
     assert "script-src 'self';" in page["Content-Security-Policy"] + ";"
     assert "/api/schema" in script.content.decode()
+
+
+def test_the_examples_work_as_they_stand(api, document):
+    for path, example in EXAMPLES.items():
+        answer = api("admin").post(path, example)
+        assert answer.status_code in {200, 201}, (path, answer.content)
+        shown = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        assert shown["example"]["value"] == example
