@@ -107,6 +107,7 @@ PAGES: Mapping[str, str] = {
     "attempts": READ,
     "attempt": READ,
     "attempt-html": READ,
+    "attempt-again": WRITE,
     "policy": READ,
     "contact-policy": READ,
     "contact-policy-edit": "GET admin, POST admin",
