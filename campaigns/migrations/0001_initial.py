@@ -495,7 +495,7 @@ class Migration(migrations.Migration):
             model_name="campaignlead",
             index=models.Index(
                 condition=models.Q(("held_reason", ""), _negated=True),
-                fields=["campaign", "held_reason"],
+                fields=["campaign", "status", "held_reason"],
                 name="campaign_lead_held",
             ),
         ),

@@ -179,7 +179,11 @@ class CampaignLead(Stateful, Identified):
                 name="campaign_lead_due",
             ),
             models.Index(fields=["lease_until"], condition=Q(is_in_flight=True), name="campaign_lead_in_flight"),
-            models.Index(fields=["campaign", "held_reason"], condition=~Q(held_reason=""), name="campaign_lead_held"),
+            models.Index(  # by status too, else SQLite walks all who wait instead
+                fields=["campaign", "status", "held_reason"],
+                condition=~Q(held_reason=""),
+                name="campaign_lead_held",
+            ),
         ]
 
     def __str__(self) -> str:
