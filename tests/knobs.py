@@ -11,7 +11,8 @@ def amount(name: str, usual: int, verifying: int) -> int:
 
 
 HISTORIES = amount("HISTORIES", 1000, 1000)  # on SQLite; `make verify` plays its own many beside the suite
-HISTORIES_POSTGRESQL = amount("HISTORIES_POSTGRESQL", 50, 1000)
+HISTORIES_POSTGRESQL = amount("HISTORIES_POSTGRESQL", 20, 1000)
+INTERLEAVINGS = amount("INTERLEAVINGS", 50, 2000)  # on PostgreSQL, statement by statement
 SEEDS_PER_MUTANT = amount("SEEDS_PER_MUTANT", 150, 150)
 MACHINE_EXAMPLES = amount("MACHINE_EXAMPLES", 60, 2000)
 MACHINE_STEPS = amount("MACHINE_STEPS", 20, 50)

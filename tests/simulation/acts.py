@@ -4,6 +4,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from django.db import models
+
 from campaigns import assigning, sending
 from campaigns import changing as campaign_changing
 from campaigns.models import Campaign, SendingPause
@@ -42,8 +44,7 @@ def do(history: "History", act: Callable[["History"], str]) -> None:
 
 def enroll(history: "History") -> str:
     """Somebody enrolls a few leads by hand; a buyer who enters again may be contacted again."""
-    sequence = history.random.choice(history.world.sequences)
-    sequence.refresh_from_db()
+    sequence = _fresh(history.random.choice(history.world.sequences))
     chosen = [lead for lead in history.world.leads if history.random.random() < 0.7]
     done = enrolling.enroll(
         sequence, [lead.pk for lead in chosen], now=history.time.now(), source="manual", actor=SYSTEM
@@ -77,7 +78,7 @@ def _tell_tracker(history: "History", status: str) -> str:
     if row.standing == Conversion.Standing.CONFIRMED:
         if is_new:
             history.watcher.has_bought(lead.pk)
-    elif _lead_status(lead) != Lead.Status.CONVERTED:
+    elif _lead_status(history, lead) != Lead.Status.CONVERTED:
         history.watcher.entered_anew(lead.pk)
     return f"{_lead_name(history, lead)} {row.standing}"
 
@@ -101,7 +102,7 @@ def opt_back_in(history: "History") -> str:
 def do_not_contact(history: "History") -> str:
     lead = _lead(history)
     consent.do_not_contact(lead, now=history.time.now(), actor=SYSTEM)
-    if _lead_status(lead) == Lead.Status.DO_NOT_CONTACT:
+    if _lead_status(history, lead) == Lead.Status.DO_NOT_CONTACT:
         history.watcher.went_off(lead.pk)
     return _lead_name(history, lead)
 
@@ -159,7 +160,7 @@ def pause_or_resume_campaign(history: "History") -> str:
     campaign = history.world.campaign
     if campaign is None:
         return "no campaign"
-    campaign.refresh_from_db()
+    campaign = _fresh(campaign)
     if campaign.status == Campaign.Status.ACTIVE:
         campaign_changing.move(campaign, Campaign.Status.PAUSED, SYSTEM, history.time.now())
         history.watcher.was_paused(campaign.pk, begun_only=True)
@@ -192,8 +193,7 @@ def resume_enrollment(history: "History", enrollment: SequenceEnrollment) -> str
 
 
 def pause_or_resume_sequence(history: "History") -> str:
-    sequence = history.random.choice(history.world.sequences)
-    sequence.refresh_from_db()
+    sequence = _fresh(history.random.choice(history.world.sequences))
     if sequence.status != RetentionSequence.Status.ACTIVE:
         return resume_sequence(history, sequence)
     changing.move(sequence, RetentionSequence.Status.PAUSED, now=history.time.now(), actor=SYSTEM)
@@ -208,8 +208,7 @@ def resume_sequence(history: "History", sequence: RetentionSequence) -> str:
 
 
 def publish(history: "History") -> str:
-    sequence = history.random.choice(history.world.sequences)
-    sequence.refresh_from_db()
+    sequence = _fresh(history.random.choice(history.world.sequences))
     specs = world.edited(list(sequence.live_steps()), history.world.scripts, history.random)
     version = changing.replace_steps(sequence, specs, now=history.time.now(), actor=SYSTEM)
     return f"{_name(history, sequence)} version {version}: {[(spec.key[-6:], spec.is_active) for spec in specs]}"
@@ -246,13 +245,17 @@ LIVELY = (enroll, allow_again, a_lead_arrives, assign, release_held)  # what bri
 
 
 def _lead(history: "History") -> Lead:
-    lead = history.random.choice(history.world.leads)
-    lead.refresh_from_db()
-    return lead
+    return _fresh(history.random.choice(history.world.leads))
 
 
-def _lead_status(lead: Lead) -> str:
-    return str(Lead.objects.values_list("status", flat=True).get(pk=lead.pk))
+def _fresh[M: models.Model](row: M) -> M:
+    """The row as it is now, as an instance that nobody else holds."""
+    return type(row)._base_manager.get(pk=row.pk)  # type: ignore[attr-defined]
+
+
+def _lead_status(history: "History", lead: Lead) -> str:
+    with history.aside():
+        return str(Lead.objects.values_list("status", flat=True).get(pk=lead.pk))
 
 
 def _channel(history: "History") -> str:

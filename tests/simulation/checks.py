@@ -1,7 +1,8 @@
 """What must hold: the doctor's promises, and those that only somebody can see who watches from outside."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,10 +32,14 @@ class Violation(AssertionError):
 
 
 class Watcher:
-    """Remembers the order of commits, which is the truth, and compares every effect outside with it."""
+    """Remembers the order of commits, which is the truth, and compares every effect outside with it.
 
-    def __init__(self, world: World) -> None:
+    What it asks the database it asks ``aside``, so that nobody else comes between a commit and what is known of it.
+    """
+
+    def __init__(self, world: World, aside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self.world = world
+        self.aside = aside
         self.effects: Counter[tuple[Any, ...]] = Counter()
         self.contacts: dict[str, list[datetime]] = defaultdict(list)
         self.off: dict[str, set[str]] = {}  # leads, with the attempts they had by then
@@ -56,16 +61,18 @@ class Watcher:
         self.bought[lead_id] = self._call_off(lead_id)
 
     def _call_off(self, lead_id: str) -> set[str]:
-        known = dict(ContactAttempt.objects.filter(lead=lead_id).values_list("pk", "called_at"))
-        waiting = ContactAttempt.objects.filter(lead=lead_id, called_at=None).exclude(origin=MANUAL)
-        self.called_off |= set(waiting.values_list("pk", flat=True))
+        with self.aside():
+            known = dict(ContactAttempt.objects.filter(lead=lead_id).values_list("pk", "called_at"))
+            waiting = ContactAttempt.objects.filter(lead=lead_id, called_at=None).exclude(origin=MANUAL)
+            self.called_off |= set(waiting.values_list("pk", flat=True))
         return set(known)
 
     def may_have_gone_on(self, lead_id: str) -> None:
         """Whether the lead may be contacted again is what its row and its addresses say."""
-        lead = Lead.objects.get(pk=lead_id)
-        digests = [digest(address) for address in addresses_of(lead)]
-        barred = Suppression.objects.standing().filter(address_digest__in=digests).exists()
+        with self.aside():
+            lead = Lead.objects.get(pk=lead_id)
+            digests = [digest(address) for address in addresses_of(lead)]
+            barred = Suppression.objects.standing().filter(address_digest__in=digests).exists()
         if not barred and lead.deleted_at is None and lead.status != Lead.Status.DO_NOT_CONTACT:
             self.off.pop(lead_id, None)
 
@@ -75,7 +82,8 @@ class Watcher:
     def was_paused(self, what: str, *, begun_only: bool) -> None:
         """From now on nothing new goes out for an enrollment's run, a sequence, a channel, or ("") at all."""
         attempts = ContactAttempt.objects.exclude(called_at=None) if begun_only else ContactAttempt.objects.all()
-        self.paused[what] = set(attempts.values_list("pk", flat=True))
+        with self.aside():
+            self.paused[what] = set(attempts.values_list("pk", flat=True))
 
     def was_resumed(self, what: str) -> None:
         self.paused.pop(what, None)
@@ -91,10 +99,11 @@ class Watcher:
     def effect(self, message: Message) -> None:
         """The provider takes a message at this very moment. What is wrong is kept: an adapter's caller swallows all."""
         try:
-            attempt = ContactAttempt.objects.filter(pk=message.attempt_id).first()
-            if attempt is None:
-                raise Violation(f"INV-3: nobody wrote down that {message.key} is intended")
-            self._check_effect(attempt, message, f"{message.key} to lead {self._number(message.lead_id)}")
+            with self.aside():
+                attempt = ContactAttempt.objects.filter(pk=message.attempt_id).first()
+                if attempt is None:
+                    raise Violation(f"INV-3: nobody wrote down that {message.key} is intended")
+                self._check_effect(attempt, message, f"{message.key} to lead {self._number(message.lead_id)}")
         except Violation as violation:
             self.broken.append(violation)
 

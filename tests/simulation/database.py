@@ -76,8 +76,8 @@ def _delete_all() -> None:
         if model._meta.model_name not in KEPT and model._meta.managed
     ]
     with connection.cursor() as cursor, connection.constraint_checks_disabled():
-        if connection.vendor == "postgresql":
-            cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+        if connection.vendor == "postgresql":  # far cheaper than TRUNCATE, which makes files anew
+            cursor.execute(f"SET CONSTRAINTS ALL DEFERRED; {'; '.join(f'DELETE FROM {table}' for table in tables)}")
             return
         for table in tables:
             cursor.execute(f"DELETE FROM {table}")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
@@ -53,7 +53,7 @@ class History:
         with _in_a_world_of_its_own(self):
             database.empty()
             self.world = world.build(self.random)
-            self.watcher = Watcher(self.world)
+            self.watcher = Watcher(self.world, self.aside)
             self.outside = self._outside()
             Searchable.outside = self.outside
             self.workers = [Worker(f"worker {number}", skew) for number, skew in enumerate(self.world.skews)]
@@ -168,7 +168,7 @@ class History:
         settled = inbox.apply(event, self.time.now())
         self.tell(f"report {hook.key} {hook.facts.get('status', hook.kind)}: {'settled' if settled else 'waits'}")
         self.watcher.was_reported(hook)
-        if once or self._happens(0.7):
+        if (once or self._happens(0.7)) and hook in self.outside.on_their_way:
             self.outside.on_their_way.remove(hook)
 
     def _pass_time(self) -> None:
@@ -256,6 +256,10 @@ class History:
     def _effect(self, message: Message) -> None:
         self.tell(f"provider takes {message.key}")
         self.watcher.effect(message)
+
+    def aside(self) -> AbstractContextManager[None]:
+        """For what the one who watches asks the database."""
+        return nullcontext()
 
     def tell(self, what: str) -> None:
         self.log.append(f"{self.time.at:%d %H:%M:%S}  {what}")

@@ -183,6 +183,15 @@ def _loses_who_paused() -> Patches:
     return {"sequences.due_steps.advance": forget}
 
 
+def _claims_without_locks() -> Patches:
+    """What is due is read, but not locked; what it stands for may change until the intent is written."""
+
+    def rows(executions: Any) -> list[SequenceStepExecution]:
+        return list(executions.select_related("enrollment", "lead"))
+
+    return {"sequences.due_steps.locked_steps": rows}
+
+
 MUTANTS: dict[str, Callable[[], Patches]] = {
     "the lead's state is not looked at before an intent": _blind_to_leads,
     "a claim does not compare": _claims_without_comparing,
@@ -205,11 +214,17 @@ MUTANTS: dict[str, Callable[[], Patches]] = {
     "a campaign keeps those who went off": _leaves_campaigns_open,
 }
 
+# What only shows between two statements of one transaction
+BETWEEN_STATEMENTS: dict[str, Callable[[], Patches]] = {
+    "a claim locks nothing": _claims_without_locks,
+}
+
 # Where a rare one was found last: that seed is tried first, then all in order
 FOUND_AT = {
     "a campaign's record does not ask for its fence": 55,
     "whether it is still wanted is not asked when a call begins": 11,
     "a conversion ends only active runs": 29,
+    "a claim locks nothing": 12,
 }
 
 
@@ -217,6 +232,6 @@ FOUND_AT = {
 def planted(name: str) -> Iterator[None]:
     """The product with one fault in it."""
     with ExitStack() as stack:
-        for path, replacement in MUTANTS[name]().items():
+        for path, replacement in (MUTANTS | BETWEEN_STATEMENTS)[name]().items():
             stack.enter_context(patch(path, replacement))
         yield
