@@ -239,7 +239,7 @@ API: Mapping[str, str] = {
 def verbs_of(name: str | None) -> dict[str, str] | None:
     """Each verb of a URL name and who may use it: ``{"GET": "viewer"}``; None for a name that stands in no line."""
     line = PAGES.get(name or "") or API.get(name or "")
-    return dict(pair.split() for pair in line.split(", ")) if line else None  # type: ignore[arg-type]
+    return dict(pair.split() for pair in line.split(", ")) if line else None
 
 
 def needed(who: str) -> Role | None:
