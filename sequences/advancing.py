@@ -20,7 +20,7 @@ STATUS = SequenceEnrollment.Status
 
 @dataclass(slots=True)
 class Finished:
-    """A step of a run that is done, one way or the other; what follows waits from ``wanted_at`` on, if that is later."""
+    """A step of a run that is done, one way or the other; what follows waits from ``wanted_at``, if that is later."""
 
     enrollment: SequenceEnrollment
     lead: Lead

@@ -159,7 +159,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "INV-21a": lambda: Lead.objects.filter(contact_attempts__isnull=False).update(erased_at=clock.now()),
     "INV-21c": lambda: erased_buyer(),
     "INV-21e": lambda: InboundEvent.objects.update(
-        lead_id=make_lead(erased_at=clock.now()).pk, payload={"name": "Ada"}
+        lead_id=make_lead(erased_at=clock.now()).pk, payload={"name": "Ada"}, status="APPLIED"
     ),
     "INV-21p": lambda: suppress(make_lead(erased_at=clock.now())),
     "INV-21r": lambda: make_import(lead=make_lead(erased_at=clock.now()), cells={"name": "Ada"}),

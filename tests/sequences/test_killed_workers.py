@@ -134,7 +134,7 @@ def test_a_worker_that_froze_for_two_leases_changes_nothing_when_it_goes_on(effe
 
 
 def freeze(worker: int) -> int:
-    """Stop it between two transactions: nobody could write beside the one in which SQLite's only writer stands still."""
+    """Stop it between two transactions: nobody could write beside one in which SQLite's only writer stands still."""
     while True:
         os.kill(worker, signal.SIGSTOP)
         if is_writable():
