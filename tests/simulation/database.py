@@ -147,7 +147,9 @@ def _waiting() -> Prepared:
     steps = SequenceStepExecution.objects
     due = steps.scheduled().filter(due_at__isnull=False, sequence__status="ACTIVE")
     places = CampaignLead.objects.filter(due_at__isnull=False, campaign__status="ACTIVE", is_in_flight=False)
-    by_hand = ContactAttempt.objects.filter(origin=ContactAttempt.Origin.MANUAL, status__in=["PENDING", "UNKNOWN"], completed_at=None)
+    by_hand = ContactAttempt.objects.filter(
+        origin=ContactAttempt.Origin.MANUAL, status__in=["PENDING", "UNKNOWN"], completed_at=None
+    )
     asked: dict[str, QuerySet[Any, Any]] = {
         "due": due.values_list("due_at", flat=True),
         "leased": steps.filter(status="PENDING").values_list("lease_until", flat=True),
