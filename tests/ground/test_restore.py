@@ -71,7 +71,10 @@ def test_a_restored_backup_sends_nothing_until_staff_release_it_and_nothing_twic
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'sqlite'")
+@pytest.mark.skipif(
+    "connection.vendor != 'sqlite'",
+    reason="only SQLite's backups carry the mark; a dump needs `doctor --after-restore`",
+)
 def test_a_backup_put_to_work_by_hand_holds_everything_by_itself(tmp_path):
     a_house_at_work()
     call_command("backup", str(tmp_path / "copy"))
@@ -135,7 +138,7 @@ def test_files_that_cannot_serve_are_refused_in_words(tmp_path):
 
 @pytest.mark.once
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'sqlite'")
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="only SQLite lets a test bound its size")
 def test_while_the_disk_is_full_nothing_is_sent_and_afterwards_everything_once():
     make_integration("sandbox")
     sequence = make_sequence(1)
