@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,7 +15,6 @@ from campaigns.models.contact_policy import DAYS
 from campaigns.reasons import Reason
 from campaigns.sending import Standing
 from retention_center.api.fields import ObjectField
-from retention_center.api.problems import Invalid
 from retention_center.api.serializers import WireSerializer
 from retention_center.api.views import WireView
 from retention_center.lib.channels import Channel
@@ -119,7 +119,7 @@ class PauseSerializer(WireSerializer):
 
     all = serializers.BooleanField(required=False, default=False)
     channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), required=False)
-    providers = serializers.ListField(child=serializers.CharField(max_length=20), required=False)
+    providers = serializers.ListField(child=serializers.ChoiceField(choices=list(settings.PROVIDERS)), required=False)
 
 
 class PauseView(WireView):
@@ -133,11 +133,7 @@ class PauseView(WireView):
     def put(self, request: Request) -> Response:
         given = PauseSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        try:
-            standing = sending.set_standing(Standing(**given.validated_data), self.actor)
-        except sending.UnknownTarget as error:
-            raise Invalid("providers", str(error)) from error
-        return Response(PauseSerializer(standing).data)
+        return Response(PauseSerializer(sending.set_standing(Standing(**given.validated_data), self.actor)).data)
 
 
 class ReasonSerializer(WireSerializer):

@@ -4,6 +4,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,7 +36,9 @@ class ImportViewSet(WireReadOnlyViewSet):
         serializer = ImportUploadSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        content = given["file"].read(MOST_BYTES + 1)
+        if given["file"].size > MOST_BYTES:
+            raise RequestDataTooBig
+        content = given["file"].read()
         try:
             importing = start.draft(
                 read(content),

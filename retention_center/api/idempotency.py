@@ -46,8 +46,9 @@ def begin(request: Request) -> IdempotencyRecord | None:
         return None
     if not re.fullmatch(r"[!-~]{1,255}", key):
         raise Invalid(HEADER, f"{HEADER} must be 1 to 255 printable ASCII characters without blanks.")
-    caller, fingerprint = str(request.user.pk), _fingerprint(request)
-    now = clock.now()
+    # A key belongs to one caller and one address
+    caller, key = str(request.user.pk), hashlib.sha256(f"{request.path} {key}".encode()).hexdigest()
+    fingerprint, now = _fingerprint(request), clock.now()
     IdempotencyRecord.objects.filter(caller=caller, key=key, created_at__lt=now - KEPT).delete()
     try:
         with transaction.atomic():

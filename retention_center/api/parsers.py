@@ -15,7 +15,7 @@ from retention_center.api.problems import Invalid
 
 
 class WireJSONParser(parsers.JSONParser):
-    """Strict JSON in UTF-8: no NaN or infinity, no text that cannot be stored."""
+    """Strict JSON in UTF-8: no NaN or infinity, no text that cannot be stored, not deeper than anybody needs."""
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -25,9 +25,10 @@ class WireJSONParser(parsers.JSONParser):
             raise RequestDataTooBig
         try:
             data = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+            field = text.first_unstorable(data)
         except (ValueError, RecursionError) as error:
             raise ParseError(_explained(error)) from error
-        if (field := text.first_unstorable(data)) is not None:
+        if field is not None:
             raise Invalid(field if text.is_storable(field) else "", text.SENTENCE, code="unstorable_text")
         return data
 
@@ -50,8 +51,8 @@ def _explained(error: Exception) -> str:
         return f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
     if isinstance(error, UnicodeDecodeError):
         return "The body is not UTF-8."
-    if isinstance(error, RecursionError):
-        return "The JSON is nested too deeply."
+    if isinstance(error, text.TooDeep | RecursionError):
+        return f"The JSON is nested more than {text.DEEPEST} levels deep."
     return "The body is not JSON that we can read: a number is too large, or not a number."
 
 

@@ -10,6 +10,8 @@ from retention_center.api import strict
 from retention_center.api.fields import ItemsField, ObjectField
 from retention_center.lib.wire import to_camel
 
+_SAYINGS = {"invalid": "Must be a JSON object."}
+
 
 class WireFields:
     """Renames every field for the wire; sources, ``get_x`` and ``validate_x`` methods keep Python's names."""
@@ -38,12 +40,16 @@ class WireFields:
 class WireSerializer(WireFields, serializers.Serializer):
     """A serializer without a model. ``validated_data`` has Python's names, errors have the wire's."""
 
+    default_error_messages = _SAYINGS
+
 
 class WireModelSerializer(WireFields, serializers.ModelSerializer):
     """A serializer of a model's columns.
 
     Uniqueness is not looked up here: the database holds it, and the app's own verb says what it means.
     """
+
+    default_error_messages = _SAYINGS
 
     def build_standard_field(self, field_name: str, model_field: models.Field) -> Any:
         field_class, options = super().build_standard_field(field_name, model_field)

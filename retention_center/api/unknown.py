@@ -18,6 +18,7 @@ class UnknownAddress(WireView):
     permission_classes = [Open]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotFound("There is nothing at this address.")
+        is_slashed = request.path.rstrip("/") not in {"", "/api", request.path}
+        raise NotFound(f"There is nothing at this address{'; none here ends in a slash' if is_slashed else ''}.")
 
     post = put = patch = delete = head = get

@@ -15,7 +15,6 @@ from retention_center.api import idempotency
 from retention_center.api.problems import Invalid
 from retention_center.api.sorting import SortFields
 from retention_center.api.text import SENTENCE, is_storable
-from retention_center.lib import logs
 from retention_center.models import IdempotencyRecord, Role
 
 
@@ -51,7 +50,7 @@ class WireMixin(APIView):
         final = super().finalize_response(request, response, *args, **kwargs)
         if self._idempotency is not None:
             idempotency.finish(self._idempotency, final)
-        final["X-Request-Id"] = logs.request_id()
+        final["Cache-Control"] = "no-store"  # what is told may be people's, and nobody else's to keep
         return final
 
     def _refuse_unstorable(self, request: Request) -> None:

@@ -2,9 +2,11 @@
 
 import logging.config
 import re
+from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.http import HttpRequest, HttpResponse
 
 # What must never stand in a log: addresses, phone numbers, tokens (RELIABILITY, threats: logs), as they are and as
 # an address escapes them. Anybody can make us log a long text: each run of letters is looked at once, from its start.
@@ -28,6 +30,17 @@ def mask(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 def request_id() -> str:
     """The id under which the logs know the request being answered; nothing outside a request."""
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
+
+
+def request_id_in_answers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A middleware: every answer tells the id under which the logs know its request."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["X-Request-Id"] = request_id()
+        return response
+
+    return answer
 
 
 def configure(options: dict[str, Any]) -> None:

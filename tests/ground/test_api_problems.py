@@ -54,6 +54,20 @@ def test_json_that_is_no_object_is_malformed(api, body):
     problem_of(api("operator").post("/api/odd", body), 400)
 
 
+@pytest.mark.parametrize("opening", [b'{"a":', b"["])
+@pytest.mark.parametrize("levels", [101, 960, 5_000, 50_000])
+def test_json_that_nobody_gets_out_of_again_is_malformed(api, opening, levels):
+    closing = b"}" if opening[:1] == b"{" else b"]"
+    body = b'{"firstName": "Ada", "x": ' + opening * levels + b"1" + closing * levels + b"}"
+    assert "100 levels" in problem_of(api("operator").post("/api/odd", body), 400)["detail"]
+
+
+def test_a_hundred_levels_are_taken_and_given_back(api):
+    body = b'{"email": "ada@example.com", "meta": ' + b'{"a": ' * 98 + b"1" + b"}" * 98 + b"}"
+    caller = api("operator")
+    assert caller.get(f"/api/leads/{caller.post('/api/leads', body).json()['id']}").status_code == 200
+
+
 @pytest.mark.parametrize("text", ["\\u0000", "a\\ud800b", "\\udfff"])
 def test_text_that_no_database_takes_is_malformed(api, text):
     caller = api("operator")
@@ -83,6 +97,7 @@ def test_what_is_not_there_is_not_found(api):
     problem_of(caller.post("/api/nothing", {}), 404)
     problem_of(Client().get("/api/nothing"), 404)
     problem_of(Client().get("/api/"), 404)
+    assert "slash" in problem_of(caller.post("/api/leads/", {}), 404)["detail"]
 
 
 def test_another_method_is_not_allowed(api):
@@ -180,5 +195,11 @@ def test_processes_count_together_and_seldom_ask_the_database(django_assert_num_
 
 
 def test_every_answer_carries_the_request_id(api):
-    assert api("viewer").get("/api/odd", X_Request_Id="abc").headers["X-Request-Id"]
-    assert api("").get("/api/odd").headers["X-Request-Id"]
+    assert api("viewer").get("/api/odd")["X-Request-Id"] != api("viewer").get("/api/odd")["X-Request-Id"]
+    for address in ("/api/odd", "/api/nothing", "/api/schema", "/api/webhooks/vapi", "/leads/", "/healthz"):
+        assert api("").get(address)["X-Request-Id"], address
+
+
+def test_nobody_on_the_way_keeps_an_answer(api):
+    assert api("viewer").get("/api/leads")["Cache-Control"] == "no-store"
+    assert api("").get("/api/leads")["Cache-Control"] == "no-store"

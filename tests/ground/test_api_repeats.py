@@ -38,12 +38,18 @@ def test_without_a_key_every_post_counts(api):
     assert [caller.post("/api/odd", BODY).json()["made"] for _ in range(2)] == [1, 2]
 
 
-def test_the_same_key_with_another_body_or_address_is_refused(api):
+def test_the_same_key_with_another_body_or_query_is_refused(api):
     caller = api("operator")
     caller.post("/api/odd", BODY, Idempotency_Key="one")
     assert caller.post("/api/odd", {"firstName": "Bea"}, Idempotency_Key="one").status_code == 422
     assert caller.post("/api/odd?x=1", BODY, Idempotency_Key="one").status_code == 422
     assert made() == 1
+
+
+def test_each_address_has_keys_of_its_own(api):
+    caller = api("operator")
+    assert caller.post("/api/odd", BODY, Idempotency_Key="one").status_code == 201
+    assert caller.post("/api/leads", {"email": "ada@example.com"}, Idempotency_Key="one").status_code == 201
 
 
 def test_a_kept_answer_lies_sealed(api):
