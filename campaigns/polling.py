@@ -15,10 +15,11 @@ from retention_center.lib import clock
 SECOND, NEVER = timedelta(days=1), timedelta(days=3)  # after the message was sent
 ASKED = "asked"  # in an attempt's result: how often
 MOST = 300
+STATUS = ContactAttempt.Status
 
 
 def ask(now: datetime, seconds: float = 60) -> int:
-    """Ask about messages without a price or a last word, twice at most: how many were asked about.
+    """Ask about messages without a price, after a day also without a last word, twice at most: how many it were.
 
     What is told goes the way of every report. Within ``seconds``, and never more than MOST at a time.
     """
@@ -40,13 +41,14 @@ def ask(now: datetime, seconds: float = 60) -> int:
 
 
 def _worth_asking(provider: str, ask_after: timedelta, now: datetime) -> Iterable[ContactAttempt]:
-    """The oldest first: those never asked about, and a day later those that told no price then."""
+    """The oldest first: those never asked about, and a day later those that told no price, or no last word, then."""
     never = Q(result__asked__isnull=True)
     first = never & Q(started_at__gt=now - SECOND, started_at__lte=now - ask_after)
     second = (never | Q(result__asked=1)) & Q(started_at__gt=now - NEVER, started_at__lte=now - SECOND)
-    silent = ContactAttempt.objects.filter(first | second, provider=provider, cost=None).exclude(provider_ref=None)
-    known = [*ContactAttempt.ACCEPTED, ContactAttempt.Status.FAILED]
-    return silent.filter(status__in=known).order_by("started_at", "pk")[:MOST]
+    unpriced = (first | second) & Q(cost=None, status__in=[*ContactAttempt.ACCEPTED, STATUS.FAILED])
+    silent = second & Q(status=STATUS.SENT)
+    known = ContactAttempt.objects.filter(unpriced | silent, provider=provider).exclude(provider_ref=None)
+    return known.order_by("started_at", "pk")[:MOST]
 
 
 def _ask(provider: Provider, attempt: ContactAttempt, now: datetime) -> bool:
@@ -54,10 +56,14 @@ def _ask(provider: Provider, attempt: ContactAttempt, now: datetime) -> bool:
     reference = str(attempt.provider_ref)
     try:
         report = provider.look(reference)
-    except (NotSent, OutcomeUnknown):
+    except NotSent as refusal:
+        if not refusal.permanent:
+            return False
+        report = None  # it can make nothing of this reference, which must not keep the others from being asked about
+    except OutcomeUnknown:
         return False
     times = 2 if now - attempt.started_at >= SECOND else 1
-    facts: dict[str, Any] = dict(report.facts) if report else {"status": str(ContactAttempt.Status.SENT)}
+    facts: dict[str, Any] = dict(report.facts) if report else {"status": str(STATUS.SENT)}
     facts["result"] = {**facts.get("result", {}), ASKED: times}
     told = [("delivery", f"{reference}:asked:{times}", facts)]
     told += [(each.kind, f"{reference}:{each.kind}", dict(each.facts)) for each in (report.more if report else ())]

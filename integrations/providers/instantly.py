@@ -43,8 +43,7 @@ class Instantly(Provider):
         for created in answer["created_leads"]:
             if isinstance(created, dict) and created.get("id"):
                 return Receipt(str(created["id"]), {"instantlyCampaignId": campaign_id})
-        # It may be there by an earlier call of this very intent whose answer was lost
-        if found := self.find(message):
+        if found := self._added_before(message):
             return found
         raise _not_added(answer)
 
@@ -54,6 +53,15 @@ class Instantly(Provider):
             if attempt_of(lead) == message.attempt_id and lead.get("id"):
                 return Receipt(str(lead["id"]), {"instantlyCampaignId": str(lead.get("campaign") or campaign_id)})
         return None
+
+    def _added_before(self, message: Message) -> Receipt | None:
+        """By an earlier call of this intent whose answer was lost; OutcomeUnknown unless that can be ruled out."""
+        try:
+            return self.find(message)
+        except NotSent as refusal:
+            if refusal.permanent:  # it knows no such address, or no such campaign
+                return None
+            raise OutcomeUnknown(f"It named nobody whom it added, and the look-up failed: {refusal}") from refusal
 
     def look(self, reference: str) -> Report | None:
         try:

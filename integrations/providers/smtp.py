@@ -5,10 +5,13 @@ a refusal is certain too; silence after it was written leaves the outcome unknow
 """
 
 import hashlib
+import re
 import smtplib
+import socket
 import threading
-from collections.abc import Mapping
-from email.policy import SMTP as SMTP_POLICY
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from email import policy
 from email.utils import parseaddr
 from ssl import SSLError
 from typing import Any, ClassVar, cast
@@ -22,10 +25,13 @@ from integrations.providers.base import Message, NotSent, OutcomeUnknown, Provid
 from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 
-TOO_LARGE = 552
-SHUTTING_DOWN = 421
+GO_ON, SHUTTING_DOWN, SIGN_IN, TOO_LARGE = 354, 421, 530, 552
 UNREACHED, BAD_ADDRESS, REFUSED = "not_handed_over", "invalid_address", "refused"  # codes of campaigns' reasons
 ACCEPTED = (250, 251)
+CONNECTIONS = ("connection", "_partial_connection")  # of Django's backend: ready, and still being opened
+ON_THE_WIRE = policy.SMTP.clone(cte_type="7bit")  # not every server can take eight
+_DOT = re.compile(rb"^\.", re.MULTILINE)  # alone on a line it would end the message
+_NOT_THE_ADDRESS = re.compile(r"5\.[27]\.")  # its mailbox is full, or it is a matter of policy
 
 
 class Smtp(Provider):
@@ -45,24 +51,30 @@ class Smtp(Provider):
         email = compose(message)
         try:
             sender, recipient = self._backend().prep_address(email.from_email), self._backend().prep_address(message.to)
-            content = email.message(policy=SMTP_POLICY).as_bytes()
+            content = email.message(policy=ON_THE_WIRE).as_bytes().removesuffix(b"\r\n")
         except ValueError as error:
             detail = "The e-mail cannot be written as it stands: no such address, or a character SMTP cannot carry."
             raise NotSent(detail, reason=BAD_ADDRESS, permanent=True) from error
-        connection = self._begin(sender, deadline)
-        try:
-            self._address(connection, recipient, deadline)
-            self._write(connection, content, deadline)
-        except BaseException:
-            self._drop()
-            raise
+        with self._in_time():
+            connection = self._begin(sender, len(content), deadline)
+            try:
+                self._address(connection, recipient, deadline)
+                self._write(connection, content, deadline)
+            except BaseException:
+                self._drop()
+                raise
         return Receipt(reference=email.extra_headers["Message-ID"])
 
     def check(self) -> str:
         """Sign in and ask for a sign of life."""
         backend = self._backend()
-        connection = self._connect()
-        code, answer = connection.noop()
+        with self._in_time():
+            connection = self._connect()
+            try:
+                code, answer = connection.noop()
+            except (OSError, smtplib.SMTPException) as error:
+                self._drop()
+                raise NotSent(_sentence(error)) from error
         if code not in ACCEPTED:
             raise NotSent(f"{backend.host} answered {code} {_words(answer)}")
         signed_in = f", signed in as {backend.username}" if backend.username else ""
@@ -82,6 +94,17 @@ class Smtp(Provider):
             self._opened.append(backend)
         return backend
 
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """What a socket calls a timeout is one of each read; this one is of them all, and ends what is dripped."""
+        watch = threading.Timer(settings.CALL_SECONDS, _cut, [self._backend()])
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+
     def _connect(self) -> smtplib.SMTP:
         """An open connection with a working sign-in, or NotSent: nothing was written yet."""
         backend = self._backend()
@@ -95,29 +118,29 @@ class Smtp(Provider):
             raise NotSent(_sentence(error), reason=UNREACHED) from error
         return cast("smtplib.SMTP", backend.connection)
 
-    def _begin(self, sender: str, deadline: float) -> smtplib.SMTP:
+    def _begin(self, sender: str, size: int, deadline: float) -> smtplib.SMTP:
         """Say who writes. A connection the server had dropped while idle is opened anew, once."""
         was_open = self._backend().connection is not None
         connection = self._connect()
         try:
-            return self._say_sender(connection, sender, deadline)
+            return self._say_sender(connection, sender, size, deadline)
         except NotSent as refusal:
             self._drop()
             if not was_open or refusal.permanent or refusal.account_wide:
                 raise
-        return self._say_sender(self._connect(), sender, deadline)
+        return self._say_sender(self._connect(), sender, size, deadline)
 
-    def _say_sender(self, connection: smtplib.SMTP, sender: str, deadline: float) -> smtplib.SMTP:
+    def _say_sender(self, connection: smtplib.SMTP, sender: str, size: int, deadline: float) -> smtplib.SMTP:
         try:
             _allow(connection, deadline)
             connection.ehlo_or_helo_if_needed()
-            code, answer = connection.mail(sender)
+            code, answer = connection.mail(sender, [f"size={size}"] if connection.has_extn("size") else [])
         except (OSError, smtplib.SMTPException) as error:
             raise NotSent(_sentence(error), reason=UNREACHED) from error
         if code not in ACCEPTED:
-            # It is our own address that is refused, so everybody's messages would be; but not for the size of this one
-            ours = code >= 500 and code != TOO_LARGE
-            raise NotSent(f"{code} {_words(answer)}", account_wide=ours, permanent=code == TOO_LARGE)
+            if code >= 500 and code != TOO_LARGE:  # our own address is refused, so everybody's messages would be
+                raise NotSent(f"{code} {_words(answer)}", account_wide=True)
+            raise _refused(code, answer)
         return connection
 
     def _address(self, connection: smtplib.SMTP, recipient: str, deadline: float) -> None:
@@ -127,25 +150,33 @@ class Smtp(Provider):
         except (OSError, smtplib.SMTPException) as error:
             raise NotSent(_sentence(error), reason=UNREACHED) from error
         if code not in ACCEPTED:
-            # Only "shutting down" says anything about the server: else it is this one mailbox that is busy
-            reason = BAD_ADDRESS if code >= 500 else UNREACHED if code == SHUTTING_DOWN else REFUSED
-            raise NotSent(f"{code} {_words(answer)}", reason=reason, permanent=code >= 500)
+            if code == SIGN_IN:
+                raise NotSent(f"{code} {_words(answer)}", account_wide=True)
+            is_address = code >= 500 and not _NOT_THE_ADDRESS.match(_words(answer))
+            raise _refused(code, answer, BAD_ADDRESS if is_address else REFUSED)
 
     def _write(self, connection: smtplib.SMTP, content: bytes, deadline: float) -> None:
-        _allow(connection, deadline)
+        """Announce the message, then write it: only from there on may it have gone out without an answer."""
         try:
-            code, answer = connection.data(content)
-        except smtplib.SMTPDataError as error:  # refused before the message itself was written
-            raise NotSent(_sentence(error), permanent=error.smtp_code >= 500) from error
+            _allow(connection, deadline)
+            code, answer = connection.docmd("data")
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSent(_sentence(error), reason=UNREACHED) from error
+        if code != GO_ON:
+            raise _refused(code, answer)
+        try:
+            _allow(connection, deadline)
+            connection.send(_DOT.sub(b"..", content) + b"\r\n.\r\n")
+            code, answer = connection.getreply()
         except (OSError, smtplib.SMTPException) as error:
             raise OutcomeUnknown(_sentence(error)) from error
         if code not in ACCEPTED:
-            raise NotSent(f"{code} {_words(answer)}", permanent=code >= 500)
+            raise _refused(code, answer)
 
     def _drop(self) -> None:
         """Never use a connection again on which something went wrong. No farewell: the server may not answer it."""
         backend = self._backend()
-        for attribute in ("connection", "_partial_connection"):
+        for attribute in CONNECTIONS:
             if connection := getattr(backend, attribute, None):
                 connection.close()
             setattr(backend, attribute, None)
@@ -202,6 +233,19 @@ def message_id(key: str) -> str:
     digest = hashlib.sha256(key.encode()).hexdigest()[:40]
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     return f"<{digest}@{punycode(domain)}>"
+
+
+def _cut(backend: EmailBackend) -> None:
+    """Time is up: whoever waits for the server waits no longer."""
+    for attribute in CONNECTIONS:
+        with suppress(OSError, AttributeError):  # it may be closed already
+            getattr(backend, attribute).sock.shutdown(socket.SHUT_RDWR)
+
+
+def _refused(code: int, answer: bytes, reason: str = REFUSED) -> NotSent:
+    """What a server says no to was not sent. Only "shutting down" speaks of itself, not of this message."""
+    reason = UNREACHED if code == SHUTTING_DOWN else reason
+    return NotSent(f"{code} {_words(answer)}", reason=reason, permanent=code >= 500)
 
 
 def _allow(connection: smtplib.SMTP, deadline: float) -> None:

@@ -21,7 +21,7 @@ from integrations.providers.http import Answer, Caller
 from retention_center.lib.channels import Channel
 
 LONGEST = 1600  # characters
-BAD_ADDRESS, OPTED_OUT = "invalid_address", "suppressed"  # codes of campaigns' reasons
+BAD_ADDRESS, OPTED_OUT, MISCONFIGURED = "invalid_address", "suppressed", "misconfigured"  # codes of campaigns' reasons
 STATUS_PATH = "/api/webhooks/twilio/status"
 LISTED = 100
 QUEUE_FULL = 60.0  # seconds to wait at least when Twilio's own queue is full
@@ -78,7 +78,7 @@ class Twilio(Provider):
         if answer.status == 404:
             return None
         if not answer.is_ok:
-            raise OutcomeUnknown(f"Twilio answered {answer.status}.")
+            raise _refusal(answer)
         facts = facts_of(str(answer.body.get("status") or ""), str(answer.body.get("error_code") or ""))
         cost, currency = cost_of(answer.body)
         return Report("delivery", facts | ({"cost": str(cost), "currency": currency} if cost is not None else {}))
@@ -120,10 +120,15 @@ class Twilio(Provider):
 
 def facts_of(status: str, error_code: str) -> dict[str, Any]:
     """A status of Twilio's as the inbox takes it; an unknown one changes nothing and is kept."""
-    result: dict[str, Any] = {"status": status}
+    facts: dict[str, Any] = {"status": STATUSES.get(status, "SENT"), "result": {"status": status}}
     if error_code and error_code != "0":
-        result |= {"errorCode": error_code, "error": meaning_of(error_code)}
-    return {"status": STATUSES.get(status, "SENT"), "result": result}
+        facts["result"] |= {"error_code": error_code, "error": meaning_of(error_code)}
+        action = action_for(error_code)
+        if facts["status"] == "FAILED" and (reason := _MEANING.get(action, {}).get("reason")):
+            facts["reason"] = reason
+        if action == "account":
+            facts["hitsEverybody"] = meaning_of(error_code)
+    return facts
 
 
 def cost_of(body: Mapping[str, Any]) -> tuple[Decimal | None, str]:
@@ -175,8 +180,9 @@ _MEANING: dict[str, dict[str, Any]] = {  # action of the codes' file: what it sa
         "permanent": True,
         "reports": (Report("opt_out", {"channel": str(Channel.SMS), "source": "twilio 21610"}),),
     },
-    "config": {"account_wide": True},
-    "account": {"account_wide": True},
+    "config": {"account_wide": True, "reason": MISCONFIGURED},
+    "config_here": {"permanent": True, "reason": MISCONFIGURED},
+    "account": {"account_wide": True, "reason": MISCONFIGURED},
 }
 
 

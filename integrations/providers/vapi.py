@@ -61,7 +61,9 @@ class Vapi(Provider):
         answer = self._caller.call("GET", _url(f"call/{quote(reference, safe='')}"))
         if answer.status == 404:
             return None
-        if not answer.is_ok or not _id_of(answer.body):
+        if not answer.is_ok:
+            raise _refusal(answer, says_who=False)
+        if not _id_of(answer.body):
             raise OutcomeUnknown(f"VAPI answered {answer.status}.")
         call, status = answer.body, text_of(answer.body.get("status"), 40)
         return Report("delivery", ended(call, call) if status == "ended" else under_way(status, call))

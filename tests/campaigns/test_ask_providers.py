@@ -66,3 +66,21 @@ def test_a_provider_that_does_not_answer_is_asked_again_later(outside: stub.Twil
     sent(outside)
     make_integration("twilio", **stub.CONFIG | {"authToken": "wrong"})
     assert polling.ask(clock.now()) == 0
+
+
+def test_what_has_a_price_but_no_last_word_is_asked_about_after_a_day(outside: stub.Twilio) -> None:
+    attempt = sent(outside, cost=Decimal("0.0079"), started_at=clock.now() - 25 * HOUR)
+    outside.messages[str(attempt.provider_ref)]["status"] = "delivered"
+    assert polling.ask(clock.now()) == 1
+    attempt.refresh_from_db()
+    assert (attempt.status, attempt.cost) == ("DELIVERED", Decimal("0.0079"))
+
+
+def test_a_reference_that_nobody_can_read_keeps_no_other_from_being_asked_about(outside: stub.Twilio) -> None:
+    sent(outside, provider_ref="carried over", started_at=clock.now() - 2 * HOUR)
+    attempt = sent(outside)
+    outside.messages[str(attempt.provider_ref)]["status"] = "delivered"
+    assert polling.ask(clock.now()) == 2
+    attempt.refresh_from_db()
+    assert attempt.status == "DELIVERED"
+    outside.broken.clear()

@@ -1,16 +1,14 @@
 """Instantly on loopback, as its published description has it: what it checks, what it answers, and how it fails."""
 
 import json
-import threading
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from integrations import instantly_zones
+from tests.contracts.openapi import description
+from tests.contracts.server import Outside, Reply, serving
 
 KEY = "key-of-the-workspace-6b1d"
 CONFIG: dict[str, Any] = {"apiKey": KEY, "emailAccounts": ["sales@example.org"]}
@@ -26,19 +24,15 @@ ERRORS = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-OF_CAMPAIGN = {
-    "name", "campaign_schedule", "sequences", "email_list", "daily_limit", "stop_on_reply", "link_tracking",
-    "open_tracking", "insert_unsubscribe_header", "is_evergreen",
-}  # fmt: skip
-OF_LEAD = {"email", "first_name", "last_name", "company_name", "phone", "custom_variables"}
-Reply = tuple[int, Any]
 
 
-class Instantly:
-    """Keeps what it was told. ``fail``: the status of every call, or of those of one path; ``mood``: drops, silent."""
+class Instantly(Outside):
+    """Keeps what it was told. ``fail``: the status of every call, or of those of one path."""
+
+    described = description("instantly")
 
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__()
         self.asked: list[tuple[str, str, Any]] = []
         self.campaigns: dict[str, dict[str, Any]] = {}
         self.leads: dict[str, dict[str, Any]] = {}
@@ -48,26 +42,23 @@ class Instantly:
         self.fail_path = ""
         self.fail_method = ""
         self.inner = 0  # an error inside a good answer
-        self.headers: dict[str, str] = {}
-        self.mood = ""
         self.forget_created = False  # says nothing of whom it created
 
     def error(self, status: int, inner: int = 0) -> Reply:
         return status, {"statusCode": inner or status, "error": ERRORS[status], "message": "…"}
 
-    def answer(self, method: str, target: str, body: Any, headers: Any) -> Reply:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes, mistakes: list[str]) -> Reply:
+        body = json.loads(raw) if raw else {}
         path = urlsplit(target).path.removeprefix("/api/v2/")
         query = parse_qs(urlsplit(target).query)
         self.asked.append((method, path, body))
         if headers.get("Authorization") != f"Bearer {KEY}" or "python" in headers.get("User-Agent", "python").lower():
             return self.error(401)
-        if method == "DELETE" and body is not None:
-            return self.error(400)
         if self.fail and path.startswith(self.fail_path) and method.startswith(self.fail_method):
             return self.error(self.fail)
         if self.inner and path.startswith(self.fail_path):
             return 200, {"statusCode": self.inner, "error": "No", "message": "…"}
-        return self._routed(method, path, query, body)
+        return self.error(400) if mistakes else self._routed(method, path, query, body)
 
     def _routed(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Reply:
         match method, path.split("/"):
@@ -94,19 +85,9 @@ class Instantly:
         return self.error(404)
 
     def create_campaign(self, body: Any) -> Reply:
-        if not body.get("name") or set(body) - OF_CAMPAIGN or not self._schedule_is_right(body):
-            return self.error(400)
         key = str(uuid.uuid4())
         self.campaigns[key] = {"id": key, "status": 0, **body}
         return 200, self.campaigns[key]
-
-    def _schedule_is_right(self, body: Any) -> bool:
-        schedules = body["campaign_schedule"]["schedules"]
-        zones = instantly_zones.accepted()
-        return all(
-            each["timezone"] in zones and each["timing"]["from"] < each["timing"]["to"] and any(each["days"].values())
-            for each in schedules
-        )
 
     def change_campaign(self, method: str, key: str, act: list[str], body: Any) -> Reply:
         campaign = self.campaigns.get(key)
@@ -114,17 +95,11 @@ class Instantly:
             return self.error(400, 404) if act == ["activate"] else self.error(404)
         if method == "DELETE":
             return 200, self.campaigns.pop(key)
-        if method == "PATCH" and (set(body) - OF_CAMPAIGN or not self._schedule_is_right(body)):
-            return self.error(400)
         campaign |= body if method == "PATCH" else {"status": 1 if act == ["activate"] else 2}
         return 200, campaign
 
     def add(self, body: Any) -> Reply:
-        given = body.get("leads")
-        if not body.get("campaign_id") or not isinstance(given, list) or not 1 <= len(given) <= 1000:
-            return self.error(400)
-        if any(set(lead) - OF_LEAD for lead in given):
-            return self.error(400)
+        given = body["leads"]
         if body["campaign_id"] not in self.campaigns:
             return self.error(404)
         counted = dict.fromkeys(
@@ -170,43 +145,7 @@ class Instantly:
         return [body for how, where, body in self.asked if (how, where) == (method, path)]
 
 
-def _handler(instantly: Instantly) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _reply(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = instantly.answer(self.command, self.path, json.loads(raw) if raw else {}, self.headers)
-            if instantly.mood == "silent":
-                time.sleep(1.5)
-            if instantly.mood in {"silent", "drops"}:
-                self.close_connection = True
-                return
-            answer = b"<html>" if instantly.mood == "babbles" else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in (instantly.headers | {"Content-Length": str(len(answer))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = do_PATCH = do_DELETE = _reply
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler
-
-
 @contextmanager
 def instantly_server() -> Iterator[Instantly]:
-    instantly = Instantly()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(instantly))
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] # whom it drops, or who gives up, is no news
-    instantly.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
+    with serving(Instantly()) as instantly:
         yield instantly
-    finally:
-        server.shutdown()
-        server.server_close()

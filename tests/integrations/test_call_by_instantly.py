@@ -31,6 +31,7 @@ pytestmark = pytest.mark.django_db
 PATH = "/api/webhooks/instantly"
 SECRET, OLD = "secret-in-a-header-58c2", "the-secret-before-it"
 REMOTE = "019c0000-0000-7000-8000-0000000000c1"
+REFERENCE = "019c0000-0000-7000-8000-0000000000a1"
 CALLER = Client(raise_request_exception=False)
 
 
@@ -47,7 +48,7 @@ def lead() -> Lead:
 @pytest.fixture
 def attempt(lead: Lead) -> ContactAttempt:
     campaign = make_campaign(meta={"instantlySync": True, "instantlyCampaignId": REMOTE})
-    return make_attempt(lead, provider="instantly", provider_ref="L1", address=lead.email, campaign=campaign)
+    return make_attempt(lead, provider="instantly", provider_ref=REFERENCE, address=lead.email, campaign=campaign)
 
 
 def said(event: str, **more: Any) -> dict[str, Any]:
@@ -226,7 +227,7 @@ def test_texts_and_secrets_are_not_kept(attempt: ContactAttempt) -> None:
 def test_lost_events_are_asked_for(attempt: ContactAttempt, lead: Lead, settings: Any) -> None:
     with stub.instantly_server() as outside:
         settings.INSTANTLY_API_URL = outside.url
-        outside.leads["L1"] = {"id": "L1", "email": lead.email, "status": -2, "email_open_count": 1}
+        outside.leads[REFERENCE] = {"id": REFERENCE, "email": lead.email, "status": -2, "email_open_count": 1}
         ContactAttempt.objects.update(started_at=clock.now() - timedelta(hours=2))
         assert polling.ask(clock.now()) == 1
     attempt.refresh_from_db()

@@ -163,7 +163,7 @@ def test_every_status_has_its_meaning(attempt: ContactAttempt, theirs: str, ours
 def test_a_failure_names_its_code(attempt: ContactAttempt) -> None:
     report("undelivered", ErrorCode="30003")
     attempt.refresh_from_db()
-    assert (attempt.reason, attempt.result["errorCode"]) == ("not_delivered", "30003")
+    assert (attempt.reason, attempt.result["error_code"]) == ("not_delivered", "30003")
     assert "unreachable" in attempt.result["error"]
 
 

@@ -3,20 +3,15 @@
 import socket
 import ssl
 from collections.abc import Callable
-from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from integrations.providers import guarded
 from integrations.providers.base import NotSent
-from retention_center.lib import clock
+from tests.integrations.certificates import make_certificate
 from tests.integrations.receiver import receiving
 
 UNREADABLE = [
@@ -149,26 +144,8 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     """A certificate for a name, which this process trusts from now on."""
 
     def make(name: str) -> str:
-        key = ec.generate_private_key(ec.SECP256R1())
-        whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(whose)
-            .issuer_name(whose)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(clock.now() - timedelta(days=1))
-            .not_valid_after(clock.now() + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        path = tmp_path / f"{name}.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-        trusting = ssl.create_default_context(cadata=made.public_bytes(serialization.Encoding.PEM).decode())
+        path = make_certificate(name, tmp_path)
+        trusting = ssl.create_default_context(cafile=path)
         monkeypatch.setattr(guarded, "_tls", lambda: trusting)
         return str(path)
 

@@ -23,12 +23,13 @@ def server() -> Iterator[stub.Instantly]:
 
 
 @pytest.fixture
-def outside(server: stub.Instantly, settings: Any) -> stub.Instantly:
+def outside(server: stub.Instantly, settings: Any) -> Iterator[stub.Instantly]:
     url = server.url
     server.__init__()  # type: ignore[misc]
     server.url = settings.INSTANTLY_API_URL = url
     server.campaigns[CAMPAIGN] = {"id": CAMPAIGN, "name": "RC", "status": 1}
-    return server
+    yield server
+    assert not server.broken
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_whom_it_does_not_add_is_refused_with_a_reason(
     refusal = refused(instantly, to=address)
     assert (refusal.reason, refusal.permanent) == (reason, True)
     assert [report.kind for report in refusal.reports] == (["opt_out"] if reason == "suppressed" else [])
+    outside.broken.clear()  # it cannot be looked up by what is no address
 
 
 def test_without_a_campaign_nothing_is_asked(instantly: Instantly, outside: stub.Instantly) -> None:
@@ -193,3 +195,14 @@ def test_every_zone_is_told_in_instantlys_names_or_not_at_all() -> None:
     assert instantly_zones.zone_for("America/Los_Angeles") == ""
     assert "UTC" not in accepted
     assert instantly_zones.zone_for("UTC") in accepted
+
+
+@pytest.mark.parametrize("status", [429, 500, 401])
+def test_a_lead_that_it_does_not_name_and_cannot_look_up_may_be_there(
+    instantly: Instantly, outside: stub.Instantly, status: int
+) -> None:
+    outside.forget_created, outside.fail, outside.fail_path = True, status, "leads/list"
+    with pytest.raises(OutcomeUnknown, match=str(status)):
+        instantly.send(message())
+    outside.fail = None
+    assert instantly.find(message()) is not None

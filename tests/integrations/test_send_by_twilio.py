@@ -28,12 +28,13 @@ def server() -> Iterator[stub.Twilio]:
 
 
 @pytest.fixture
-def outside(server: stub.Twilio, settings: Any) -> stub.Twilio:
+def outside(server: stub.Twilio, settings: Any) -> Iterator[stub.Twilio]:
     url = server.url
     server.__init__()  # type: ignore[misc]
     server.url = settings.TWILIO_API_URL = url
     settings.PUBLIC_URL = "https://rc.example.com"
-    return server
+    yield server
+    assert not server.broken
 
 
 @pytest.fixture
@@ -81,8 +82,9 @@ EFFECTS: dict[str, dict[str, Any]] = {
     "content": {"permanent": True},
     "permanent": {"permanent": True},
     "bug": {"permanent": True},
-    "config": {"account_wide": True},
-    "account": {"account_wide": True},
+    "config": {"account_wide": True, "reason": "misconfigured"},
+    "config_here": {"permanent": True, "reason": "misconfigured"},
+    "account": {"account_wide": True, "reason": "misconfigured"},
 }
 
 
@@ -200,7 +202,7 @@ def test_a_failure_is_told_with_its_code(twilio: Twilio, outside: stub.Twilio) -
     outside.messages[reference] |= {"status": "undelivered", "error_code": 30003}
     report = twilio.look(reference)
     assert report is not None
-    assert (report.facts["status"], report.facts["result"]["errorCode"]) == ("FAILED", "30003")
+    assert (report.facts["status"], report.facts["result"]["error_code"]) == ("FAILED", "30003")
 
 
 def test_the_connection_is_tested_by_a_real_call(twilio: Twilio, outside: stub.Twilio) -> None:

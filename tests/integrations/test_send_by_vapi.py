@@ -29,12 +29,13 @@ def server() -> Iterator[stub.Vapi]:
 
 
 @pytest.fixture
-def outside(server: stub.Vapi, settings: Any) -> stub.Vapi:
+def outside(server: stub.Vapi, settings: Any) -> Iterator[stub.Vapi]:
     url = server.url
     server.__init__()  # type: ignore[misc]
     server.url = settings.VAPI_API_URL = url
     settings.PUBLIC_URL = "https://rc.example.com"
-    return server
+    yield server
+    assert not server.broken
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_a_call_is_found_among_many_by_its_name_too(vapi: Vapi, outside: stub.Va
     reference = vapi.send(message()).reference
     del outside.calls[reference]["assistantOverrides"]
     for number in range(LISTED + 5):
-        outside.create(outside.placed[0] | {"name": f"B{number}", "assistantOverrides": {}})
+        outside.create(outside.placed[0] | {"name": f"B{number}", "assistantOverrides": {}}, [])
     found = vapi.find(message(called_at=clock.now()))
     assert found is not None
     assert found.reference == reference
