@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from leads import consent, removing
 from leads.filters import LeadFilter
+from leads.intake import Conflict
 from leads.models import Lead
 from retention_center import jobs
 from retention_center.audit import Actor
@@ -25,7 +26,7 @@ from retention_center.models import Job
 SLICE = 500
 AT_ONCE = 200  # more leads than this become a job
 KIND = "change_leads"
-STATUS, STOP, DELETE = "status", "do_not_contact", "delete"
+STATUS, STOP, DELETE, RESTORE = "status", "do_not_contact", "delete", "restore"
 
 Result = tuple[int, dict[str, int]]  # how many changed, and how many were left out by reason
 
@@ -38,6 +39,8 @@ def act(action: str, target: str, lead_ids: Sequence[str], *, now: datetime, act
         present = Lead.objects.present().filter(pk__in=lead_ids).count()
         removing.delete_all(lead_ids, actor=actor, now=now)
         return present, _left_out("deleted already", len(lead_ids) - present)
+    if action == RESTORE:
+        return _restore(lead_ids, now, actor)
     if action == STOP or target == Lead.Status.DO_NOT_CONTACT:
         newly = Lead.objects.contactable().filter(pk__in=lead_ids).count()
         consent.do_not_contact_all(lead_ids, now=now, actor=actor)
@@ -60,6 +63,19 @@ def _set_statuses(status: str, lead_ids: Sequence[str], now: datetime, actor: Ac
             changed += 1
         except RefusedTransition:
             skipped["bought, and stay converted"] += 1
+    return changed, dict(skipped)
+
+
+def _restore(lead_ids: Sequence[str], now: datetime, actor: Actor) -> Result:
+    changed, skipped = 0, Counter[str]()
+    for lead in Lead.objects.filter(pk__in=lead_ids).order_by("pk"):
+        try:
+            removing.restore(lead, actor=actor, now=now)
+            changed += 1
+        except Conflict:
+            skipped["whose address another lead has now"] += 1
+        except RefusedTransition:
+            skipped["erased already"] += 1
     return changed, dict(skipped)
 
 
@@ -87,7 +103,8 @@ def run_job(progress: Progress) -> None:
 
 
 def _todo(arguments: dict[str, Any]) -> QuerySet[Lead]:
+    leads = Lead.objects.deleted() if arguments["action"] == RESTORE else Lead.objects.present()
     if arguments["ids"]:
-        return Lead.objects.present().filter(pk__in=arguments["ids"])
-    everybody = Lead.objects.present().filter(created_at__lte=datetime.fromisoformat(arguments["upTo"]))
+        return leads.filter(pk__in=arguments["ids"])
+    everybody = leads.filter(created_at__lte=datetime.fromisoformat(arguments["upTo"]))
     return LeadFilter(QueryDict(arguments["query"]), queryset=everybody).qs

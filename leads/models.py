@@ -17,6 +17,10 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         """Leads that are not deleted."""
         return self.filter(deleted_at=None)
 
+    def deleted(self) -> Self:
+        """Deleted leads that can still be brought back."""
+        return self.filter(deleted_at__isnull=False, erased_at=None)
+
     def contactable(self) -> Self:
         return self.present().exclude(status=Lead.Status.DO_NOT_CONTACT)
 

@@ -70,6 +70,11 @@ def _conflict(lead: Lead) -> intake.Conflict:
     return intake.Conflict(owner, "email" if lead.email and owner.email == lead.email else "phone")
 
 
+def erased_on(lead: Lead) -> datetime | None:
+    """When nothing will be left of a deleted lead."""
+    return lead.deleted_at + KEPT_AFTER_DELETING if lead.deleted_at else None
+
+
 def erase(lead: Lead, *, actor: Actor, now: datetime) -> int:
     """Delete the lead and take every personal word of it out of every table: planned contacts that stopped.
 

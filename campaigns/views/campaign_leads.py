@@ -20,11 +20,13 @@ from retention_center import audit, jobs
 from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.models import Role
+from retention_center.pages import undo
 from retention_center.pages.columns import BulkAction, Column, Preset
 from retention_center.pages.lists import ListPage
 from retention_center.pages.words import plural
 
 AT_ONCE = 5_000  # more leads than this are worked off by a job
+UNDONE_AT_ONCE = 200  # the message that offers to take them out again names each
 
 
 class _OfCampaign(ListPage):
@@ -125,7 +127,11 @@ def campaign_leads_assign(request: HttpRequest, pk: str) -> HttpResponse:
         messages.success(request, f"{plural(len(ids), 'lead')} are being added; the list below fills as they come.")
         return redirect("campaign-leads", pk)
     result = assigning.assign(campaign, ids, clock.now(), audit.actor_of(request))
-    messages.success(request, _told(result, campaign))
+    if len(ids) <= UNDONE_AT_ONCE:
+        places = list(campaign.campaign_leads.filter(lead__in=ids).values_list("pk", flat=True))
+        undo.offer(request, _told(result, campaign), reverse("campaign-leads-remove", args=[pk]), ids=places)
+    else:
+        messages.success(request, _told(result, campaign))
     return redirect("campaign-leads", pk)
 
 

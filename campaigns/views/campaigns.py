@@ -15,6 +15,7 @@ from campaigns.api.campaigns import with_lead_count
 from campaigns.filters import CampaignFilters
 from campaigns.forms import CampaignForm, take_errors
 from campaigns.models import Campaign
+from campaigns.plan import entries_of
 from campaigns.views import instantly
 from retention_center import audit
 from retention_center.auth.roles import needs
@@ -22,7 +23,7 @@ from retention_center.lib import clock
 from retention_center.lib.channels import Channel
 from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
-from retention_center.pages import errors
+from retention_center.pages import errors, undo
 from retention_center.pages.columns import Column, Preset
 from retention_center.pages.forms import answer_form
 from retention_center.pages.lists import ListPage
@@ -75,7 +76,7 @@ def campaign_page(request: HttpRequest, pk: str) -> HttpResponse:
         "rules": wording.narrowing(campaign.meta),
         "instantly": instantly.of_campaign(campaign),
         "may_change": request.user.may(Role.OPERATOR),  # type: ignore[union-attr]
-        "scripts": campaign.scripts.order_by("type", "name")[:50],
+        "entries": entries_of(campaign),
     }
     return render(request, "campaigns/detail.html", context)
 
@@ -113,8 +114,12 @@ def campaign_move(request: HttpRequest, pk: str) -> HttpResponse:
     if status not in MOVES:
         return errors.problem_page(request, "400", "Say which way the campaign is to move.")
     try:
+        was = campaign.status
         changing.move(campaign, status, audit.actor_of(request))
-        messages.success(request, f"{campaign} {MOVES[status][2]}.")
+        if {was, status} == {Campaign.Status.ACTIVE, Campaign.Status.PAUSED}:
+            undo.offer(request, f"{campaign} {MOVES[status][2]}.", reverse("campaign-move", args=[pk]), status=was)
+        else:
+            messages.success(request, f"{campaign} {MOVES[status][2]}.")
     except RefusedTransition as refusal:
         return errors.problem_page(request, "409", str(refusal))
     return redirect(campaign)

@@ -24,7 +24,7 @@ from retention_center import audit
 from retention_center.auth.roles import needs
 from retention_center.lib.channels import Channel
 from retention_center.models import Role
-from retention_center.pages import errors
+from retention_center.pages import errors, undo
 from retention_center.pages.columns import Column, Preset
 from retention_center.pages.forms import answer_form
 from retention_center.pages.lists import ListPage
@@ -130,7 +130,8 @@ def script_archive(request: HttpRequest, pk: str) -> HttpResponse:
         messages.success(request, f"{script} is back.")
     else:
         scripting.archive(script, audit.actor_of(request))
-        messages.success(request, f"{script} is archived. Steps that use it go on.")
+        here = reverse("script-archive", args=[pk])
+        undo.offer(request, f"{script} is archived. Steps that use it go on.", here, back="1")
     return redirect(script)
 
 

@@ -8,9 +8,11 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from leads import next_contact as next_contacts
+from leads import removing
 from leads.models import Lead
 from leads.next_contact import Next
 from retention_center.lib.channels import Channel
+from retention_center.pages import words
 
 register = template.Library()
 _NOTHING: dict[str, str] = {
@@ -31,15 +33,20 @@ def channel_word(channel: str) -> str:
 
 
 @register.filter
+def erased_on(lead: Lead) -> datetime | None:
+    """When nothing will be left of a deleted lead."""
+    return removing.erased_on(lead)
+
+
+@register.filter
 def their_time(at: datetime, zone: ZoneInfo) -> str:
     """ "Tue 08:00 in Sydney"."""
     return f"{at.astimezone(zone):%a %H:%M} in {zone.key.rsplit('/', 1)[-1].replace('_', ' ')}"
 
 
 @register.filter
-def inside(words: str) -> str:
-    """A sentence as it stands behind a colon; what begins with a name or an abbreviation keeps its capital."""
-    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+def inside(sentence: str) -> str:
+    return words.inside(sentence)
 
 
 @register.filter

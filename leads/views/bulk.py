@@ -6,19 +6,20 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 
 from leads import bulk
 from leads.forms import TargetForm
 from leads.models import Lead
-from leads.views.lists import LeadList
+from leads.views.lists import DeletedList, LeadList
 from leads.views.live import live
 from retention_center import audit, jobs
 from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.models import Job, Role
-from retention_center.pages import errors
+from retention_center.pages import errors, undo
 from retention_center.pages.words import number, plural
 
 MUST_TYPE = 100  # above this the number is typed before something that cannot be undone
@@ -85,13 +86,34 @@ def _act(request: HttpRequest, action: str, target: str, picked: Any) -> HttpRes
         return redirect("leads-job", job.pk)
     ids = list(picked.rows.order_by("pk").values_list("pk", flat=True))
     changed, skipped = bulk.act(action, target, ids, now=clock.now(), actor=actor)
-    messages.success(request, _told(changed, skipped))
+    if action == bulk.DELETE and request.user.may(Role.ADMIN):  # type: ignore[union-attr]
+        undo.offer(request, _told(changed, skipped, "deleted"), reverse("leads-restore"), ids=ids)
+    else:
+        messages.success(request, _told(changed, skipped))
     return redirect("lead", ids[0]) if len(ids) == 1 and action != bulk.DELETE else redirect("leads")
 
 
-def _told(changed: int, skipped: dict[str, int]) -> str:
+@require_POST
+@needs(Role.ADMIN)
+def restore(request: HttpRequest) -> HttpResponse:
+    """Bring the selected deleted leads back, except whose address another lead has by now."""
+    picked = DeletedList.selection(request)
+    if not picked.count:
+        messages.error(request, "Select at least one lead first.")
+        return redirect("leads-deleted")
+    actor = audit.actor_of(request)
+    if picked.count > bulk.AT_ONCE:
+        job = bulk.enqueue(bulk.RESTORE, "", ids=picked.ids, query=picked.query, total=picked.count, actor=actor)
+        return redirect("leads-job", job.pk)
+    ids = list(picked.rows.order_by("pk").values_list("pk", flat=True))
+    changed, skipped = bulk.act(bulk.RESTORE, "", ids, now=clock.now(), actor=actor)
+    messages.success(request, _told(changed, skipped, "back"))
+    return redirect("leads-deleted")
+
+
+def _told(changed: int, skipped: dict[str, int], done: str = "changed") -> str:
     left_out = "; ".join(f"{number(count)} {reason}" for reason, count in skipped.items())
-    return f"{plural(changed, 'lead')} changed." + (f" Left out: {left_out}." if left_out else "")
+    return f"{plural(changed, 'lead')} {done}." + (f" Left out: {left_out}." if left_out else "")
 
 
 @needs(Role.VIEWER)

@@ -5,6 +5,8 @@ from django.db.models import F, QuerySet
 from leads import next_contact
 from leads.filters import ImportFilter, LeadFilter, SuppressionFilter
 from leads.models import ImportJob, Lead, Suppression
+from leads.removing import erased_on
+from retention_center.models import Role
 from retention_center.pages.columns import BulkAction, Column, Preset
 from retention_center.pages.lists import ListPage
 
@@ -52,6 +54,30 @@ class LeadList(ListPage):
 
     def rows(self) -> QuerySet[Lead]:
         return next_contact.with_next(Lead.objects.present().annotate(next_at=next_contact.soonest_at()))
+
+
+class DeletedList(ListPage):
+    """Leads that were deleted and are not erased yet: admins bring them back, or erase them at once."""
+
+    name, title, one, many = "leads-deleted", "Deleted leads", "deleted lead", "deleted leads"
+    filterset_class = LeadFilter
+    cells = "leads/_deleted_cells.html"
+    template_name = "leads/deleted.html"
+    search_hint = LeadList.search_hint
+    needed_role = Role.OPERATOR
+    columns = [
+        Column("name", "Lead", sort=("last_name", "first_name"), value=lambda lead: lead.name, place="lead"),
+        Column("status", "Status", sort="status", place="state"),
+        Column("deleted", "Deleted", sort="deleted_at", value=lambda lead: lead.deleted_at, place="reason"),
+        Column("erased", "Erased on", value=erased_on),
+        Column("source", "Source", sort="source"),
+        Column("restore", "Bring back", is_exported=False),
+    ]
+    default_sort = "-deleted"
+    bulk_actions = [BulkAction("Restore", "leads-restore", role=Role.ADMIN)]
+
+    def rows(self) -> QuerySet[Lead]:
+        return Lead.objects.deleted()
 
 
 class SuppressionList(ListPage):

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -23,7 +24,7 @@ from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
-from retention_center.pages import errors
+from retention_center.pages import errors, undo
 from retention_center.pages.forms import answer_form
 from retention_center.pages.words import plural
 
@@ -128,7 +129,7 @@ def delete(request: HttpRequest, pk: str) -> HttpResponse:
     found = get_object_or_404(Lead.objects.present(), pk=pk)
     stopped = removing.delete(found, actor=audit.actor_of(request), now=clock.now())
     told = f" {plural(stopped, 'planned contact')} stopped." if stopped else ""
-    messages.success(request, f"{found} is deleted, and erased in 30 days.{told}")
+    undo.offer(request, f"{found} is deleted, and erased in 30 days.{told}", reverse("lead-restore", args=[pk]))
     return redirect("leads")
 
 

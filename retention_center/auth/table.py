@@ -59,6 +59,8 @@ PAGES: Mapping[str, str] = {
     "lead-allow": WRITE,
     "lead-delete": WRITE,
     "lead-restore": WRITE,
+    "leads-deleted": "GET operator",
+    "leads-restore": CONFIGURE,
     "lead-erase": CONFIGURE,
     "lead-contact": FORM,
     "leads-bulk": WRITE,

@@ -91,6 +91,11 @@ def within_a_sentence(moment: str) -> str:
     return moment[:1].lower() + moment[1:] if moment.startswith(("Today", "Tomorrow", "Yesterday")) else moment
 
 
+def inside(sentence: str) -> str:
+    """A sentence as it stands behind a colon; what begins with a name or an abbreviation keeps its capital."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
+
+
 def planned(at: datetime, now: datetime, zone: ZoneInfo | None = None) -> str:
     """A time to come, with its day: "Today 23:00", "Tomorrow 03:00", "Wed 25 Feb 08:00"."""
     local, today = timezone.localtime(at, zone), timezone.localtime(now, zone).date()

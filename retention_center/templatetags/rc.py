@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput
 from django.template.context import RequestContext
 from django.templatetags.static import static
@@ -12,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from retention_center.lib import clock
+from retention_center.pages import undo as undoing
 from retention_center.pages import words
 from retention_center.pages.charts import Chart
 from retention_center.pages.statuses import Status, status_of
@@ -105,6 +107,12 @@ def plural(count: int, one_many: str) -> str:
     """``{{ n|plural:"lead" }}`` -> "1,240 leads"; ``{{ n|plural:"reply,replies" }}`` where an s is wrong."""
     one, _, many = one_many.partition(",")
     return words.plural(count or 0, one, many)
+
+
+@register.filter
+def undo(message: Message) -> dict[str, Any] | None:
+    """How what a message tells of is taken back; None where it cannot be."""
+    return undoing.offered(message)
 
 
 @register.filter

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from retention_center import audit
@@ -14,7 +15,7 @@ from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
-from retention_center.pages import errors
+from retention_center.pages import errors, undo
 from retention_center.pages.words import plural
 from sequences import changing, forecast_job, forecast_words, publishing, triggers
 from sequences.changing import CannotActivate, CannotChange
@@ -38,6 +39,7 @@ def activation(request: HttpRequest, pk: str) -> HttpResponse:
 
 def _activate(request: HttpRequest, sequence: RetentionSequence) -> HttpResponse:
     takes_existing = request.POST.get("existing") == "all"
+    was_paused = sequence.status == STATUS.PAUSED
     try:
         actor = audit.actor_of(request)
         changing.move(sequence, STATUS.ACTIVE, takes_existing=takes_existing, now=clock.now(), actor=actor)
@@ -45,7 +47,10 @@ def _activate(request: HttpRequest, sequence: RetentionSequence) -> HttpResponse
         return errors.problem_page(request, "409", str(refusal))
     except CannotActivate:
         return render(request, "sequences/activation.html", _activation_context(request, sequence), status=422)
-    messages.success(request, f"{sequence} is active. Its first steps leave with the processor’s next round.")
+    if was_paused:
+        undo.offer(request, f"{sequence} is active again.", reverse("sequence-pause", args=[sequence.pk]))
+    else:
+        messages.success(request, f"{sequence} is active. Its first steps leave with the processor’s next round.")
     return redirect(sequence)
 
 
@@ -82,7 +87,10 @@ def _move(request: HttpRequest, pk: str, status: str, said: str) -> HttpResponse
         changing.move(sequence, status, now=clock.now(), actor=audit.actor_of(request))
     except RefusedTransition as refusal:
         return errors.problem_page(request, "409", str(refusal))
-    messages.success(request, f"{sequence} {said}")
+    if status == STATUS.PAUSED:
+        undo.offer(request, f"{sequence} {said}", reverse("sequence-activation", args=[pk]))
+    else:
+        messages.success(request, f"{sequence} {said}")
     return redirect(sequence)
 
 

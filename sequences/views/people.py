@@ -18,7 +18,7 @@ from retention_center.auth.roles import needs
 from retention_center.lib import clock
 from retention_center.lib.states import RefusedTransition
 from retention_center.models import Role
-from retention_center.pages import errors
+from retention_center.pages import errors, undo
 from retention_center.pages.columns import BulkAction, Column, Preset
 from retention_center.pages.lists import ListPage
 from retention_center.pages.words import plural
@@ -31,6 +31,7 @@ from sequences.models import RetentionSequence, SequenceEnrollment, SequenceStep
 from sequences.views import record
 
 STATUS = SequenceEnrollment.Status
+OPPOSITE = {"pause": "resume", "resume": "pause"}
 DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
 
@@ -111,8 +112,14 @@ def enrollments_change(request: HttpRequest, pk: str) -> HttpResponse:
     if picked.count > bulk.AT_ONCE:
         job = bulk.enqueue_changing(sequence, change, ids=picked.ids, query=picked.query, total=picked.count, by=actor)
         return redirect("sequence-job", pk, job.pk)
-    changed, skipped = bulk.change_all(list(picked.rows.order_by("lead_id")), change, now=clock.now(), actor=actor)
-    messages.success(request, told(changed, skipped, "enrollment", DONE[change]))
+    chosen = list(picked.rows.order_by("lead_id"))
+    changed, skipped = bulk.change_all(chosen, change, now=clock.now(), actor=actor)
+    said = told(changed, skipped, "enrollment", DONE[change])
+    if change in OPPOSITE and not skipped:
+        href = reverse("enrollments-change", args=[pk])
+        undo.offer(request, said, href, do=OPPOSITE[change], ids=[one.pk for one in chosen])
+    else:
+        messages.success(request, said)
     return redirect("sequence-enrollments", pk)
 
 
@@ -184,5 +191,10 @@ def enrollment_change(request: HttpRequest, pk: str, change: str) -> HttpRespons
         bulk.change_one(enrollment, change, now=clock.now(), actor=audit.actor_of(request))
     except RefusedTransition as refusal:
         return errors.problem_page(request, "409", str(refusal))
-    messages.success(request, f"{enrollment.lead} is {DONE[change]} in {enrollment.sequence}.")
-    return redirect(enrollment)
+    said = f"{enrollment.lead} is {DONE[change]} in {enrollment.sequence}."
+    if change in OPPOSITE:
+        href = reverse("enrollment-change", args=[pk, OPPOSITE[change]])
+        undo.offer(request, said, href, back=request.POST.get("back", ""))
+    else:
+        messages.success(request, said)
+    return redirect(enrollment.lead if request.POST.get("back") == "lead" else enrollment)

@@ -1,7 +1,8 @@
-// Toasts: at most three, gone after eight seconds unless hovered or focused, errors stay; all are kept in a list for
-// the session. Other scripts and htmx answers raise one by the event "toast" with {text, level}.
+// Toasts: at most three, gone after eight seconds (ten with Undo) unless hovered or focused, errors stay; all are kept
+// in a list for the session. Other scripts and htmx answers raise one by the event "toast" with {text, level}.
 const KEEP = "rc-messages";
 const STAY = 8000;
+const STAY_TO_UNDO = 10000;
 const region = document.querySelector("[data-toasts]");
 const template = document.getElementById("toast-template");
 
@@ -30,7 +31,7 @@ function start(toast) {
   if (toast.dataset.toast === "error") return;
   let timer;
   const pause = () => clearTimeout(timer);
-  const run = () => { pause(); timer = setTimeout(() => toast.remove(), STAY); };
+  const run = () => { pause(); timer = setTimeout(() => toast.remove(), toast.querySelector("form") ? STAY_TO_UNDO : STAY); };
   for (const name of ["pointerenter", "focusin"]) toast.addEventListener(name, pause);
   for (const name of ["pointerleave", "focusout"]) toast.addEventListener(name, run);
   run();

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from campaigns.models import ABTest
-from leads import barring, bulk, unsubscribe
+from leads import barring, bulk, removing, unsubscribe
 from leads.importing import start
 from retention_center import audit, examining, jobs
 from retention_center.auth import keys
@@ -61,6 +61,7 @@ def furnish() -> dict[str, Any]:
     barred, _stopped = barring.bar(
         "nobody@example.com", channel="ALL", reason="spam complaint", source="staff", now=at, actor=audit.SYSTEM
     )
+    removing.delete(builders.make_lead(), actor=audit.SYSTEM, now=at)
     edited = _edited_sequence()
     key, _text = keys.create("CRM", "operator", actor=audit.SYSTEM)
     changed = audit.record(audit.SYSTEM, "change", lead, before={"status": "NEW"}, after={"status": "CONTACTED"})

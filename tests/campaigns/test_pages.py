@@ -263,7 +263,7 @@ def test_garbage_to_the_preview_is_answered(as_operator, data):
 
 def test_a_script_is_archived_brought_back_and_deleted_only_unused(as_operator):
     script = make_sequence(1).steps.get().script
-    as_operator.post(f"/scripts/{script.pk}/archive/")
+    as_operator.post(f"/scripts/{script.pk}/archive/", follow=True)
     assert script.get_absolute_url() not in as_operator.get("/scripts/").content.decode()
     assert script.get_absolute_url() in as_operator.get("/scripts/?isArchived=true").content.decode()
     assert as_operator.post(f"/scripts/{script.pk}/delete/").status_code == 409
