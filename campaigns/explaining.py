@@ -15,6 +15,7 @@ from campaigns.delivery.work import WorkItem
 from campaigns.policy import Decision, Facts, contacts_today, opens_at
 from campaigns.reasons import Effect, Reason, sentence_of
 from campaigns.windows import DAY_CODES, Rules
+from integrations.catalogue import label_of
 from leads.models import Lead
 from retention_center.lib.channels import Channel
 from retention_center.pages.words import planned, plural, span, within_a_sentence
@@ -244,10 +245,10 @@ _RULES: tuple[tuple[str, tuple[Reason, ...], _Words], ...] = (
     ("Do not contact", (Reason.DO_NOT_CONTACT,), lambda facts, at: "The lead is not marked"),
     ("Address", (Reason.NO_ADDRESS,), lambda facts, at: facts.address or ""),
     ("Opt-outs", (Reason.SUPPRESSED, Reason.OPTED_OUT), lambda facts, at: "Nobody opted this address out"),
-    ("Sending", (Reason.SENDING_PAUSED,), lambda facts, at: "Is not stopped"),
+    ("Sending", (Reason.SENDING_PAUSED,), lambda facts, at: "Not stopped"),
     ("Late rule", (Reason.LATE,), _late_words),
-    ("Provider", (Reason.NO_PROVIDER,), lambda facts, at: f"{facts.provider} is active"),
-    ("Holidays", (Reason.HOLIDAY,), lambda facts, at: f"{_local(facts, at):%a} {_local(facts, at).day} is none"),
+    ("Provider", (Reason.NO_PROVIDER,), lambda facts, at: f"{label_of(facts.provider or '')} is active"),
+    ("Holidays", (Reason.HOLIDAY,), lambda facts, at: f"{_local(facts, at):%a} {_local(facts, at).day} is no holiday"),
     ("Contact days", (Reason.CONTACT_DAY,), lambda facts, at: wording.days(sorted(facts.rules.days)).capitalize()),
     ("Contact hours", (Reason.QUIET_HOURS, Reason.NO_WINDOW), _hours_words),
     ("Daily cap", (Reason.DAILY_CAP,), _cap_words),
@@ -265,6 +266,7 @@ def ticks(facts: Facts, channel: str, at: datetime, now: datetime) -> list[Check
     against = {str(decision.reason): decision for decision in speaking_against(facts, at)}
     name = Channel(channel).label if channel == Channel.SMS else Channel(channel).label.lower()
     opens = opens_at(facts, at)
+    provider = label_of(facts.provider or "")
 
     def tick(words: str, otherwise: dict[Reason, str]) -> Check:
         hit = next((reason for reason in otherwise if reason in against), None)
@@ -290,12 +292,12 @@ def ticks(facts: Facts, channel: str, at: datetime, now: datetime) -> list[Check
             dict.fromkeys((Reason.HOLIDAY, Reason.CONTACT_DAY, Reason.QUIET_HOURS, Reason.NO_WINDOW), opening),
         ),
         tick(
-            f"{facts.provider} is active",
+            f"{provider} ready",
             {
                 Reason.SENDING_PAUSED: "Sending is stopped",
                 Reason.NO_PROVIDER: f"No provider for {name}",
-                Reason.PROVIDER_DOWN: f"{facts.provider} fails for everybody",
-                Reason.RATE_LIMITED: f"{facts.provider} asked us to wait",
+                Reason.PROVIDER_DOWN: f"{provider} fails for everybody",
+                Reason.RATE_LIMITED: f"{provider} asked us to wait",
             },
         ),
     ]

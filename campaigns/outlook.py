@@ -14,21 +14,37 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_objects
 from django.utils.module_loading import import_string
 
 from campaigns import policy
 from campaigns.delivery import intent
-from campaigns.delivery.facts import Surroundings, facts_of, surroundings
+from campaigns.delivery.facts import Surroundings, facts_of, narrowings_of, surroundings
 from campaigns.delivery.work import WorkItem
 from campaigns.explaining import Check, rule_in_words, ticks
-from campaigns.models import Campaign
+from campaigns.models import ABTest, Campaign, CampaignLead
+from campaigns.models.campaign import CampaignLeadQuerySet
 from campaigns.policy import ENDS_BY_ITSELF, Decision, Facts
 from campaigns.reasons import Effect, Reason, sentence_of
+from integrations.catalogue import label_of
 from leads.models import Lead
 from retention_center.lib.channels import Channel
 
 MOST_LOOKS = 100  # at one lead: a policy that never lets anything through is not played for ever
 PLANNED, IN_FLIGHT = "planned", "in_flight"  # what the wire says where no rule set the time
+
+
+_WAITS_UNTIL: dict[str, str] = {
+    Reason.NO_PROVIDER: "a provider is set up",
+    Reason.SENDING_PAUSED: "sending goes on",
+    Reason.SEQUENCE_PAUSED: "the sequence is active again",
+    Reason.CAMPAIGN_PAUSED: "the campaign is active again",
+    Reason.ENROLLMENT_PAUSED: "the enrollment is resumed",
+    Reason.NO_WINDOW: "the contact hours leave some hour open",
+    Reason.PROVIDER_DOWN: "{provider} works again",
+    Reason.PROVIDER_REFUSES: "{provider} works again",
+    Reason.RATE_LIMITED: "{provider} takes more",
+}
 
 
 class Comes(StrEnum):
@@ -61,6 +77,7 @@ class Upcoming:
     is_in_flight: bool = False
     failures: int = 0
     only_if: str = ""
+    change: tuple[str, str] | None = None  # what staff may do with its owner's run: the verb, where it is posted to
     judge_anew: Callable[[], None] | None = None  # its conditions, after something of the lead has changed
 
     @property
@@ -99,6 +116,24 @@ class Expected:
     @property
     def href(self) -> str:
         return self.upcoming.href
+
+    @property
+    def what(self) -> str:
+        """ "SMS “Your bonus waits until Friday”"."""
+        script = self.upcoming.item.script
+        return f"{self.channel_name} “{script.name}”" if script else self.channel_name
+
+    @property
+    def origin(self) -> str:
+        """ "Win-back, step 3"."""
+        name, owner = self.upcoming.name, self.upcoming.owner
+        return f"{owner.name}, {name.lower()}" if owner else name
+
+    @property
+    def waits_until(self) -> str:
+        """What it waits for where no time is known: "a provider is set up"."""
+        provider = label_of(self.facts.provider) if self.facts.provider else "the provider"
+        return _WAITS_UNTIL.get(self.reason, "something changes").format(provider=provider)
 
     @property
     def waits_for_staff(self) -> bool:
@@ -143,11 +178,22 @@ class Outlook:
 def of_lead(lead: Lead, now: datetime) -> Outlook:
     """What comes next for the lead; a constant number of queries, and one for each kind of condition."""
     lead = copy(lead)  # what is foreseen of it is told to nobody else
+    prefetch_related_objects([lead], Prefetch("campaign_leads", _places()))
     upcoming = [one for path in settings.OPEN_CONTACTS for one in import_string(path)(lead, now)]
     if not upcoming:
         return Outlook([])
-    expected = foresee(upcoming, surroundings([lead], now), now)
+    active = [place for place in lead.campaign_leads.all() if place.campaign.status == Campaign.Status.ACTIVE]
+    narrowings = narrowings_of((lead.pk, place.campaign.meta) for place in active)
+    expected = foresee(upcoming, surroundings([lead], now, narrowings), now)
     return Outlook(sorted(expected, key=lambda one: one.sort_key))
+
+
+def _places() -> CampaignLeadQuerySet:
+    """The places that plan a contact or narrow its rules, each with whether its campaign compares texts just now."""
+    matter = Q(status__in=CampaignLead.WAITING) | Q(campaign__status=Campaign.Status.ACTIVE)
+    tests = ABTest.objects.filter(campaign=OuterRef("campaign"), status=ABTest.Status.RUNNING)
+    places = CampaignLead.objects.filter(matter).select_related("campaign").order_by("campaign_id")
+    return places.annotate(is_tested=Exists(tests))
 
 
 def foresee(upcoming: Sequence[Upcoming], around: Surroundings, now: datetime) -> list[Expected]:

@@ -12,13 +12,17 @@ from leads.models import Lead
 
 
 def of_lead(lead: Lead, now: datetime) -> list[Upcoming]:
-    """Places with a contact to come, in the processor's order; a query, and one for each such campaign's scripts."""
-    places = lead.campaign_leads.waiting().select_related("campaign").order_by("campaign_id")
+    """Places with a contact to come, in the processor's order: `outlook` has loaded them; a query for each campaign's
+    scripts, and one more where it compares texts."""
+    places = [place for place in lead.campaign_leads.all() if place.status in CampaignLead.WAITING]
     return [_of_place(place, lead, now) for place in places if place.next_channel]
 
 
 def by_hand(lead: Lead, now: datetime) -> list[Upcoming]:
-    """Contacts by staff or the API of which nobody knows yet what came of them; one query."""
+    """Contacts by staff or the API of which nobody knows yet what came of them; one query, none for a lead of
+    `next_contact.with_open_attempts` that has none."""
+    if not getattr(lead, "has_open_attempts", True):
+        return []
     under_way = lead.contact_attempts.filter(
         origin=ContactAttempt.Origin.MANUAL,
         status__in=[ContactAttempt.Status.PENDING, ContactAttempt.Status.UNKNOWN],
@@ -41,7 +45,7 @@ def _of_place(place: CampaignLead, lead: Lead, now: datetime) -> Upcoming:
     runs = campaign.status == Campaign.Status.ACTIVE and (campaign.end_date is None or campaign.end_date > now)
     looked_at = max(place.due_at, campaign.start_date or place.due_at) if place.due_at and runs else None
     return Upcoming(
-        item=item_of(place, lead, campaign, plan_of(campaign)),
+        item=item_of(place, lead, campaign, plan_of(campaign, is_tested=place.is_tested)),  # type: ignore[attr-defined]
         owner=campaign,
         name=f"Contact {len(place.done) + 1}",
         href=campaign.get_absolute_url(),

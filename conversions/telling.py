@@ -23,6 +23,7 @@ def strip(today: Today) -> dict[str, Any]:
     seen = [(n * BEAT_WIDTH, max(round(sent / top * BEAT_HEIGHT, 1), 2)) for n, (_minute, sent) in enumerate(beats)]
     return {
         "today": today,
+        "round": health.last_beat().first(),
         "beats": [{"x": x, "y": BEAT_HEIGHT - tall, "height": tall} for x, tall in seen],
         "beats_width": len(beats) * BEAT_WIDTH,
         "beats_told": f"Sent per minute in the last hour: {words.number(sum(sent for _minute, sent in beats))} in all",

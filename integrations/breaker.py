@@ -55,7 +55,12 @@ class Outcomes:
 
 def standing(real_now: datetime) -> dict[str, ProviderBreaker]:
     """The providers through which nothing is sent just now, by name; one query."""
-    return {row.provider: row for row in ProviderBreaker.objects.filter(retry_at__gt=real_now)}
+    return {row.provider: row for row in left_alone(real_now)}
+
+
+def left_alone(real_now: datetime) -> QuerySet[ProviderBreaker]:
+    """The rows of providers through which nothing is sent just now."""
+    return ProviderBreaker.objects.filter(retry_at__gt=real_now)
 
 
 def turned_away(provider: str, since: datetime, real_now: datetime) -> bool:
@@ -63,8 +68,8 @@ def turned_away(provider: str, since: datetime, real_now: datetime) -> bool:
 
     Who is under way to try a failing provider began after it failed, and is not stopped. One query.
     """
-    left_alone = ProviderBreaker.objects.filter(pk=provider, retry_at__gt=real_now)
-    return left_alone.filter(Q(opened_at__gt=since) | Q(opened_at=None)).exists()
+    row = left_alone(real_now).filter(pk=provider)
+    return row.filter(Q(opened_at__gt=since) | Q(opened_at=None)).exists()
 
 
 def outages() -> list[ProviderBreaker]:

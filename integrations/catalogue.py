@@ -237,3 +237,9 @@ PROVIDERS = {
         ),
     )
 }
+
+
+def label_of(provider: str) -> str:
+    """What staff call it: "Twilio"."""
+    known = PROVIDERS.get(provider)
+    return known.label if known else provider

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Least
 from django.utils.module_loading import import_string
 
@@ -76,6 +76,13 @@ def with_next(leads: QuerySet[Lead]) -> QuerySet[Lead]:
         Prefetch("step_executions", _open_steps(), to_attr="open_steps"),
         Prefetch("campaign_leads", open_places(), to_attr="open_places"),
     )
+
+
+def with_open_attempts(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """The leads, each with whether anything sent to them is of unknown outcome: `outlook` then need not ask."""
+    attempts = Lead._meta.get_field("contact_attempts").related_model._default_manager
+    open_ones = attempts.filter(lead=OuterRef("pk"), status__in=("PENDING", "UNKNOWN"))
+    return leads.annotate(has_open_attempts=Exists(open_ones))
 
 
 def soonest_at() -> Any:

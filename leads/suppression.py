@@ -12,7 +12,7 @@ from functools import lru_cache
 from django.db import connection, transaction
 from django.db.models import Q
 
-from leads.models import Lead, LeadQuerySet, Suppression
+from leads.models import Lead, LeadQuerySet, Suppression, SuppressionQuerySet
 from retention_center import audit
 from retention_center.audit import Actor
 from retention_center.lib.bulk import listed
@@ -58,11 +58,14 @@ def addresses_of(lead: Lead) -> list[str]:
 
 def standing_for(addresses: Iterable[str]) -> set[tuple[str, str]]:
     """(digest, channel or ALL) of every suppression that stands for one of the addresses: one query."""
+    known = [address for address in addresses if address]
+    return set(suppressions_of(known).values_list("address_digest", "channel")) if known else set()
+
+
+def suppressions_of(addresses: Iterable[str]) -> SuppressionQuerySet:
+    """Every suppression that stands for one of the addresses."""
     digests = {digest(address) for address in addresses if address}
-    if not digests:
-        return set()
-    standing = Suppression.objects.standing().filter(address_digest__in=listed(digests))
-    return set(standing.values_list("address_digest", "channel"))
+    return Suppression.objects.standing().filter(address_digest__in=listed(digests))
 
 
 def is_suppressed(address: str, channel: str, standing: set[tuple[str, str]]) -> bool:

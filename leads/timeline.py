@@ -16,6 +16,7 @@ from leads import next_contact
 from leads.models import Lead
 from retention_center.lib.channels import Channel
 from retention_center.models import AuditEvent
+from retention_center.pages.words import inside
 
 CONTACT, NOT_SENT, REPLY, EDIT, OTHER = "contact", "not_sent", "reply", "edit", "other"
 KINDS = {"": "All", CONTACT: "Contacts", NOT_SENT: "Not sent", REPLY: "Replies", EDIT: "Edits"}
@@ -28,6 +29,7 @@ class Event:
     """One line: ``what`` and its bold ``outcome``, then a line of detail, and where it came from at the end.
 
     ``happened`` False: it was planned and did not, or not yet, happen. ``mark`` is a status shape with its tone.
+    ``at`` is empty only for what is planned without a time.
     """
 
     at: datetime
@@ -43,6 +45,19 @@ class Event:
     is_planned: bool = False
     object_type: str = ""
     object_id: str = ""
+
+    @property
+    def bold(self) -> str:
+        """The outcome; of what did not happen together with why: "skipped: the lead opted out"."""
+        return f"{self.outcome}: {inside(self.detail)}" if self._is_told_in_one else self.outcome
+
+    @property
+    def second(self) -> str:
+        return "" if self._is_told_in_one else self.detail
+
+    @property
+    def _is_told_in_one(self) -> bool:
+        return bool(self.outcome and self.detail and not self.happened and not self.is_planned)
 
 
 @dataclass(frozen=True)
@@ -114,8 +129,7 @@ def own_events(lead: Lead, before: datetime | None, limit: int) -> list[Event]:
     done = done.filter(at__lt=before) if before else done
     events = [_edit(event) for event in done.order_by("-at", "-id")[: limit + 1]]
     if not any(event.mark == "ring" for event in events) and (before is None or lead.created_at < before):
-        source = lead.source.capitalize() if lead.source.isupper() else lead.source
-        events.append(Event(lead.created_at, EDIT, "Added", "ring", "move", origin=source))
+        events.append(Event(lead.created_at, EDIT, "Added", "ring", "move", origin=lead.source))
     return events
 
 

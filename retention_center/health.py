@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet, Subquery
 from django.utils.module_loading import import_string
 
 from retention_center.lib import clock
@@ -24,8 +25,6 @@ class ProcessorState:
     overdue: int
     tone: str
     sentence: str
-    seconds: float = 0.0
-    sent: int = 0
 
 
 _BEAT = """ -- every column but the id, in the model's order
@@ -49,24 +48,25 @@ def beat(name: str, *, sent: int, seconds: float, last: dict[str, Any]) -> None:
 
 def processor_state(now: datetime, overdue: int | None = None) -> ProcessorState:
     """Of the last beat, and of how much is ``overdue``: settings.OVERDUE counts it unless the caller did."""
-    row = Heartbeat.objects.filter(name=PROCESSOR).order_by("-minute").first()
-    if overdue is None:
-        overdue = import_string(settings.OVERDUE)(now)
-    if row is None:
+    beat = last_beat().first()
+    overdue = import_string(settings.OVERDUE)(now) if overdue is None else overdue
+    return light(now, beat.at if beat else None, overdue)
+
+
+def light(now: datetime, ran_at: datetime | None, overdue: int) -> ProcessorState:
+    """The processor light of a processor that last ran at ``ran_at`` (empty: never)."""
+    if ran_at is None:
         return ProcessorState(None, overdue, "bad", "Processor has not run yet")
-    ago = now - row.at
+    ago = now - ran_at
     if ago > QUIET:
-        return ProcessorState(
-            row.at,
-            overdue,
-            "bad",
-            f"Processor has not run for {_span(ago)}",
-            row.seconds,
-            row.sent,
-        )
-    tone = "hold" if overdue else "good"
-    sent = int(row.last.get("sent", 0))
-    return ProcessorState(row.at, overdue, tone, f"Processor ran {_span(ago)} ago", row.seconds, sent)
+        return ProcessorState(ran_at, overdue, "bad", f"Processor has not run for {_span(ago)}")
+    return ProcessorState(ran_at, overdue, "hold" if overdue else "good", f"Processor ran {_span(ago)} ago")
+
+
+def last_beat() -> QuerySet[Heartbeat]:
+    """The processor's newest beat alone, for a union."""
+    beats = Heartbeat.objects.filter(name=PROCESSOR)
+    return beats.order_by().filter(minute=Subquery(beats.order_by("-minute").values("minute")[:1]))
 
 
 def recent_beats(now: datetime, minutes: int = 60) -> list[tuple[datetime, int]]:

@@ -242,7 +242,7 @@ LEAD_ACTIONS = {  # what staff may do to many leads that only a higher floor can
 }
 OVERDUE = "sequences.processor.count_overdue"  # for the processor light
 WAITING = "sequences.glance.waiting"  # for every page: what is overdue, and what waits for staff, by page
-STANDING = "sequences.glance.standing"  # for every page: what is stopped now, and which providers fail
+STANDING = "sequences.glance.standing"  # for every page: what is stopped, which providers fail, when it ran
 STOPPED = "campaigns.sending.standing"  # what is stopped now
 OUTAGES = "sequences.outages.standing"  # providers that fail for everybody
 WAKE_HELD = "sequences.outages.wake"  # called when staff want a failing provider tried at once

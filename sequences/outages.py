@@ -50,7 +50,7 @@ def outage_of(row: ProviderBreaker) -> Outage | None:
     # Which of a campaign's channels is next is not a column; what its outage holds is counted for every provider
     waiting = sum(capped_counts([steps, _held_places()], [COUNTED_AT_MOST] * 2))
     label = known.label if known else row.provider
-    return Outage(row.provider, label, row.opened_at, row.retry_at, row.reason, waiting)
+    return Outage(row.provider, label, row.opened_at, row.retry_at, row.reason.rstrip(". "), waiting)
 
 
 def wake(now: datetime) -> None:

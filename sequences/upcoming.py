@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from django.urls import reverse
+
 from campaigns.delivery.work import WorkItem
 from campaigns.outlook import Upcoming
 from campaigns.reasons import Reason
@@ -37,8 +39,14 @@ def _of_step(row: SequenceStepExecution, item: WorkItem, only_if: str) -> Upcomi
         is_in_flight=row.status == SequenceStepExecution.Status.PENDING,
         failures=row.failures,
         only_if=only_if,
+        change=_change_of(row.enrollment),
         judge_anew=partial(_judge_anew, item) if row.step.conditions else None,
     )
+
+
+def _change_of(enrollment: SequenceEnrollment) -> tuple[str, str]:
+    verb = "resume" if enrollment.status == SequenceEnrollment.Status.PAUSED else "pause"
+    return verb.capitalize(), reverse("enrollment-change", args=[enrollment.pk, verb])
 
 
 def _judge_anew(item: WorkItem) -> None:

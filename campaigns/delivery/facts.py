@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import DateTimeField, Value
+
 from campaigns.delivery.work import WorkItem
 from campaigns.models import Campaign, CampaignLead, ContactAttempt, ContactPolicy, SendingPause
 from campaigns.policy import Facts
@@ -16,7 +18,7 @@ from campaigns.windows import Rules
 from integrations import breaker
 from integrations.providers.registry import ActiveProviders
 from leads.models import Lead, Suppression
-from leads.suppression import digest, standing_for
+from leads.suppression import digest, suppressions_of
 from retention_center.lib import clock
 from retention_center.lib.bulk import listed
 from retention_center.lib.channels import Channel
@@ -24,6 +26,8 @@ from retention_center.lib.channels import Channel
 # Far enough back for the local day of any zone (27 hours) and for any gap that a sequence may ask (a week)
 CONTACTS_LOOK_BACK = timedelta(days=7)
 SPREAD = timedelta(seconds=30)  # what waits for a provider comes back within this time, not all at once
+
+Pairs = set[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -65,19 +69,23 @@ class Surroundings:
         return self.chosen[key]
 
 
-def surroundings(leads: Sequence[Lead], now: datetime) -> Surroundings:
-    """Seven queries, whatever the batch. Call it after the leads are locked."""
-    policy, narrowings = ContactPolicy.load(), _narrowings(leads)
+def surroundings(
+    leads: Sequence[Lead], now: datetime, narrowings: dict[str, tuple[str, ...]] | None = None
+) -> Surroundings:
+    """Five queries, whatever the batch; one less when the caller knows the ``narrowings``. Lock the leads first."""
+    policy = ContactPolicy.load()
+    narrowings = _narrowings(leads) if narrowings is None else narrowings
+    stopped, suppressed, waits = _standing(leads, now)
     around = Surroundings(
         now=now,
         policy=policy,
         providers=ActiveProviders.load(),
         narrowings=narrowings,
-        stopped=set(SendingPause.objects.values_list("scope", "target")),
-        suppressed=standing_for([address for lead in leads for address in (lead.email, lead.phone) if address]),
+        stopped=stopped,
+        suppressed=suppressed,
         contacts={},
         contacts_on={},
-        waits=_waits(now),
+        waits=waits,
     )
     for lead_id, channel, at in _recent_contacts(leads, now - _look_back(policy, narrowings)):
         around.count(lead_id, channel, at)
@@ -114,13 +122,35 @@ def facts_of(item: WorkItem, around: Surroundings) -> Facts:
     )
 
 
-def _waits(now: datetime) -> dict[str, tuple[datetime, bool]]:
-    """Outages run on the real clock; here they end as long after ``now`` as they really will."""
+def _standing(leads: Sequence[Lead], now: datetime) -> tuple[Pairs, Pairs, dict[str, tuple[datetime, bool]]]:
+    """What stands against contacts: pauses, suppressions of the leads' addresses, providers left alone; one query.
+
+    Outages run on the real clock; here they end as long after ``now`` as they really will.
+    """
     real_now = clock.now()
-    standing = breaker.standing(real_now)
-    return {
-        name: (now + (row.retry_at - real_now), row.opened_at is None) for name, row in standing.items() if row.retry_at
-    }
+    never = Value(None, output_field=DateTimeField())
+    pauses = SendingPause.objects.annotate(kind=Value("pause"), until=never, since=never)
+    barred = suppressions_of(address for lead in leads for address in (lead.email, lead.phone) if address)
+    barred = barred.annotate(kind=Value("barred"), until=never, since=never)
+    alone = breaker.left_alone(real_now).annotate(kind=Value("alone"), blank=Value(""))
+    # PostgreSQL learns the types of the columns from the first: it is the one that has times
+    rows = alone.order_by().values_list("kind", "provider", "blank", "retry_at", "opened_at")
+    rows = rows.union(
+        pauses.order_by().values_list("kind", "scope", "target", "until", "since"),
+        barred.order_by().values_list("kind", "address_digest", "channel", "until", "since"),
+        all=True,
+    )
+    stopped: Pairs = set()
+    suppressed: Pairs = set()
+    waits: dict[str, tuple[datetime, bool]] = {}
+    for kind, first, second, until, since in rows:
+        if kind == "pause":
+            stopped.add((first, second))
+        elif kind == "barred":
+            suppressed.add((first, second))
+        elif until:
+            waits[first] = (now + (until - real_now), since is None)
+    return stopped, suppressed, waits
 
 
 def share(work_id: str) -> float:
@@ -147,7 +177,12 @@ def _is_stopped(channel: str, provider: str | None, stopped: set[tuple[str, str]
 def _narrowings(leads: Sequence[Lead]) -> dict[str, tuple[str, ...]]:
     places = CampaignLead.objects.filter(
         lead__in=listed([lead.id for lead in leads]), campaign__status=Campaign.Status.ACTIVE
-    ).values_list("lead_id", "campaign__meta")
+    )
+    return narrowings_of(places.values_list("lead_id", "campaign__meta"))
+
+
+def narrowings_of(places: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, ...]]:
+    """By lead, of (lead, campaign's meta) for each place in an active campaign."""
     texts: dict[str, set[str]] = defaultdict(set)
     for lead_id, meta in places:
         if text := as_text(meta):

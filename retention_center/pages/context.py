@@ -17,7 +17,7 @@ from retention_center.pages.theme import THEMES, theme_of
 
 
 class Frame:
-    """Sidebar, processor light, theme. Three small queries, none for somebody not signed in.
+    """Sidebar, processor light, theme. Two small queries, none for somebody not signed in.
 
     Nothing is cached between requests: who stops sending must see at once that it is stopped.
     """
@@ -46,7 +46,7 @@ class Frame:
     @cached_property
     def light(self) -> health.ProcessorState | None:
         """The processor light, for people who are signed in."""
-        return health.processor_state(self._now, self.waiting.overdue) if self.user else None
+        return health.light(self._now, self._standing.ran_at, self.waiting.overdue) if self.user else None
 
     @cached_property
     def is_stopped(self) -> bool:

@@ -138,7 +138,7 @@ def test_staff_are_told_on_every_page_and_may_have_it_tried_at_once(as_operator,
     processor.run(now, until_idle=True)
 
     text = re.sub(r"<[^>]*>|\s+", " ", as_operator.get("/leads/").content.decode())
-    assert re.search(r"stub fails for everybody since .*: +Bad key\.\. +8 contacts wait", text), text[:3000]
+    assert re.search(r"stub fails for everybody since .*: +Bad key\. +8 contacts wait", text), text[:3000]
     assert outages.standing()[0].waiting == LEADS
 
     assert breaker.try_now("stub", SYSTEM, clock.now())

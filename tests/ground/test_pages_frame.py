@@ -50,12 +50,12 @@ def test_while_sending_is_stopped_every_page_says_so(as_viewer, as_operator):
     assert 'action="/sending/go-on"' in text(as_operator.get("/samples/"))
 
 
-def test_the_frame_asks_three_questions_of_the_database(as_viewer, viewer, rf, django_assert_num_queries):
+def test_the_frame_asks_two_questions_of_the_database(as_viewer, viewer, rf, django_assert_num_queries):
     request = rf.get("/samples/")
     request.user = viewer
     sending.pause_all(SYSTEM, "A wrong price went out.")
     frame = Frame(request)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert frame.is_stopped
         assert frame.stop_notes == ["A wrong price went out."]
         assert frame.outages == []

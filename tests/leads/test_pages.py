@@ -134,7 +134,7 @@ def test_whether_a_lead_may_be_contacted_now_is_told_rule_by_rule(as_viewer):
     page = as_viewer.get(f"/leads/{lead.pk}/checks/").content.decode()
     assert "Nothing to send to: no address for this channel" in page
     assert "0 of 3 on" in page
-    assert "sandbox is active" in page
+    assert "Sandbox is active" in page
     assert "the lead&#x27;s own zone" in page
 
 

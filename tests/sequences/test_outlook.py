@@ -130,6 +130,21 @@ def play(lead: Lead, told: list[Expected]) -> None:
         at = max(at, min(later))
 
 
+@pytest.mark.parametrize("part", ["next", "checks"])
+def test_what_comes_next_and_why_costs_twelve_queries_at_most(as_viewer, django_assert_max_num_queries, part):
+    make_integration("sandbox")
+    lead = make_lead()
+    for _ in range(3):
+        make_execution(make_enrollment(lead=lead))
+    campaign = make_campaign()
+    make_script(campaign=campaign)
+    make_campaign_lead(campaign, lead, due_at=NOW)
+    make_attempt(lead)
+    as_viewer.get(f"/leads/{lead.pk}/{part}/")  # what a worker reads once is read
+    with django_assert_max_num_queries(12):
+        assert as_viewer.get(f"/leads/{lead.pk}/{part}/").status_code == 200
+
+
 @settings(
     max_examples=int(os.environ.get("EXAMPLES", "25")),
     deadline=None,
