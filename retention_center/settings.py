@@ -28,6 +28,7 @@ def kept_secret(name: str, make) -> str:
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="") or kept_secret("secret_key", lambda: secrets.token_urlsafe(64))
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 CREDENTIALS_KEYS = env.list("CREDENTIALS_KEYS", default=[]) or [
     kept_secret("credentials_key", lambda: Fernet.generate_key().decode())
 ]

@@ -1,7 +1,8 @@
 """The Auth Center's public keys: fetched once for everybody, kept, and still good for a day when it is down.
 
 Each process keeps them in its memory. What one process fetched the others take from the shared cache, where the
-worker renews them before anybody waits for it (``prefetch``).
+worker renews them before anybody waits for it (``tasks.fetch_keys``). Of the processes that want them at the same
+time one fetches, and the others wait for it or go on with what they have.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import ipaddress
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +25,7 @@ log = structlog.get_logger(__name__)
 FETCH_SECONDS = 3
 FRESH_SECONDS = 600  # twice the worker's pace: while it runs, nobody else fetches
 STALE_SECONDS = 24 * 3600
-RETRY_SECONDS = 30  # after a failure, and before an unknown key id is looked for again
+RETRY_SECONDS = 30  # after a failure, and before an unknown key id is looked for again, for all processes together
 LARGEST_SET = 256 * 1024
 Told = tuple[dict[str, Any], float]  # keys by id, and how many seconds ago they were fetched
 
@@ -39,17 +41,18 @@ class KeySet:
         self,
         url: str,
         monotonic: Callable[[], float] = clock.monotonic,
-        shared: Callable[[str], Told | None] | None = None,
+        others: type["Others"] | None = None,
     ) -> None:
-        self.url, self._monotonic, self._shared = url, monotonic, shared or _shared
+        self.url, self._monotonic, self._others = url, monotonic, (others or Others)(url)
         self._lock = threading.Lock()
         self._keys: dict[str, Any] = {}
-        self._fetched_at = self._tried_at = float("-inf")
+        self._fetched_at = float("-inf")
+        self._tried_at: dict[str, float] = {}
 
     def key(self, kid: str) -> Any:
         """The public key of that id, fetching the set when it is old or does not have it. Raises Unavailable."""
-        if self._age() < FRESH_SECONDS and (found := self._find(kid)) is not None:
-            return found
+        if self._serves(kid):
+            return self._find(kid)
         usable = self._usable(kid)
         if self._lock.acquire(blocking=usable is None):  # whoever has an older key does not wait for another's fetch
             try:
@@ -62,18 +65,32 @@ class KeySet:
         return found
 
     def _renew(self, kid: str) -> None:
-        """At most once in a while: what another process fetched, or else a fetch of our own."""
-        if self._monotonic() - self._tried_at < RETRY_SECONDS:
+        """What another process fetched, or else a fetch: one for all processes, and only once in a while.
+
+        A set that is old and a key id that it does not have are two reasons, each with a pause of its own: a key
+        that is new right after a fetch is found at once, and made-up ids still make no flood.
+        """
+        self._take(self._others.told())
+        if self._serves(kid):
             return
-        self._tried_at = self._monotonic()
-        self._take(self._shared(self.url))
-        if self._age() >= FRESH_SECONDS or self._find(kid) is None:
+        reason = "unknown" if self._age() < FRESH_SECONDS else "old"
+        if self._monotonic() - self._tried_at.get(reason, float("-inf")) < RETRY_SECONDS:
+            return
+        self._tried_at[reason] = self._monotonic()
+        if self._others.begin(reason):
             self._take(fetch(self.url))
+            self._others.end(reason)
+        elif self._usable(kid) is None:
+            self._others.wait(reason)
+            self._take(self._others.told())
+
+    def _serves(self, kid: str) -> bool:
+        return self._age() < FRESH_SECONDS and self._find(kid) is not None
 
     def _take(self, told: Told | None) -> None:
         if told is not None:
             keys, age = told
-            if age < self._age():
+            if age <= self._age():
                 self._keys, self._fetched_at = keys, self._monotonic() - age
 
     def _usable(self, kid: str) -> Any:
@@ -86,6 +103,37 @@ class KeySet:
         if not kid and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(kid)
+
+
+class Others:
+    """What processes tell each other of one address, through the shared cache: what was fetched, and who does it."""
+
+    def __init__(self, url: str) -> None:
+        self._name = _name(url)
+
+    def told(self) -> Told | None:
+        """What any process fetched last, and how old it is; public keys, but only our own database says which."""
+        told = cache.get(self._name)
+        if told is None:
+            return None
+        return _parsed(told["body"].encode()), max(clock.now().timestamp() - told["at"], 0.0)
+
+    def begin(self, reason: str) -> bool:
+        """Whether this process may fetch for that reason: nobody else did within the pause."""
+        return cache.add(self._mark(reason), "fetching", RETRY_SECONDS)
+
+    def end(self, reason: str) -> None:
+        """Nobody need wait any more; the pause goes on."""
+        cache.set(self._mark(reason), "over", RETRY_SECONDS)
+
+    def wait(self, reason: str) -> None:
+        """Until whoever is fetching is through, and no longer than a fetch may take."""
+        until = clock.monotonic() + FETCH_SECONDS
+        while cache.get(self._mark(reason)) == "fetching" and clock.monotonic() < until:
+            clock.sleep(0.05)
+
+    def _mark(self, reason: str) -> str:
+        return f"{self._name}-{reason}"
 
 
 _sets: dict[str, KeySet] = {}
@@ -110,19 +158,11 @@ def fetch(url: str) -> Told | None:
     try:
         body = _download(url)
         keys = _parsed(body)
-    except (requests.RequestException, ValueError, jwt.PyJWTError) as error:
+    except (requests.RequestException, ValueError, RecursionError) as error:
         log.warning("jwks_fetch_failed", url=url, error=type(error).__name__)
         return None
     cache.set(_name(url), {"at": clock.now().timestamp(), "body": body.decode()}, STALE_SECONDS)
     return keys, 0.0
-
-
-def _shared(url: str) -> Told | None:
-    """What any process fetched last, and how old it is; public keys, but only our own database says which."""
-    told = cache.get(_name(url))
-    if told is None:
-        return None
-    return _parsed(told["body"].encode()), max(clock.now().timestamp() - told["at"], 0.0)
 
 
 def _name(url: str) -> str:
@@ -166,7 +206,8 @@ def _parsed(body: bytes) -> dict[str, Any]:
     found = {}
     for entry in document["keys"]:
         if isinstance(entry, dict) and entry.get("kty") in {"RSA", "EC", "OKP"} and entry.get("use", "sig") == "sig":
-            found[str(entry.get("kid", ""))] = jwt.PyJWK(entry).key
+            with suppress(jwt.PyJWTError, ValueError, TypeError):  # of a kind we cannot use, beside those that we can
+                found[str(entry.get("kid", ""))] = jwt.PyJWK(entry).key
     if not found:
         raise ValueError("no usable key")
     return found

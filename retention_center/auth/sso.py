@@ -83,6 +83,15 @@ def take_state(request: HttpRequest, state: str) -> str | None:
     return found["next"]
 
 
+def comes_from_another_site(request: HttpRequest) -> bool:
+    """Whether the browser kept our session's cookie back, as it does (SameSite) when another site posts to us.
+
+    The page that then stands there posts the same once more, from our own site; ``again`` says that it did.
+    """
+    is_bare = settings.SESSION_COOKIE_NAME not in request.COOKIES and "again" not in request.POST
+    return request.method == "POST" and is_bare
+
+
 def keep_cookie(answer: HttpResponse, token: str, claims: tokens.Claims) -> None:
     """The Auth Center posted the token instead of setting the cookie: set it, out of reach of scripts."""
     answer.set_cookie(

@@ -46,6 +46,9 @@ def callback(request: HttpRequest) -> HttpResponse:
     if not sso.is_on():
         raise Http404
     given = request.POST if request.method == "POST" else request.GET
+    if sso.comes_from_another_site(request):
+        sent = {name: given.get(name, "")[: tokens.LONGEST_TOKEN] for name in ("state", "token")}
+        return render(request, "auth/coming_back.html", {"sent": sent})
     wanted = sso.take_state(request, given.get("state", ""))
     if wanted is None:
         return _start_again(request, "This sign-in was begun elsewhere, was used already, or took too long.")

@@ -69,6 +69,42 @@ def test_the_auth_center_may_post_the_token_instead():
     assert browser.get(PAGE).status_code == 200
 
 
+def test_a_post_from_another_site_comes_without_our_session_and_goes_once_more_from_our_own():
+    browser = Client(enforce_csrf_checks=True)
+    sent = {"state": departure(browser)["state"], "token": token()}
+    across = Client().post("/auth/callback", sent)  # SameSite=Lax keeps our cookie back
+    assert across.status_code == 200
+    assert "no-store" in across["Cache-Control"]
+    assert f'value="{sent["state"]}"' in across.content.decode()
+    assert not User.objects.exists()
+    assert browser.post("/auth/callback", sent | {"again": "1"})["Location"] == PAGE
+    assert Client().post("/auth/callback", sent | {"again": "1"}).status_code == 400
+
+
+def test_whoever_is_disabled_is_told_so_at_the_return():
+    browser = Client()
+    state = departure(browser)["state"]
+    builders.make_user(email="amara@example.com", subject="ac-1", is_active=False)
+    answer = browser.post("/auth/callback", {"state": state, "token": token()})
+    assert answer.status_code == 403
+    assert b"disabled" in answer.content
+
+
+def test_an_address_that_becomes_free_is_not_taken_from_its_holder():
+    with_cookie().get(PAGE)
+    builders.make_user(email="bea@example.com")
+    with_cookie(email="bea@example.com").get(PAGE)
+    assert User.objects.get(subject="ac-1").email == "amara@example.com"
+
+
+def test_the_cookie_may_belong_to_a_session_but_not_begin_one_for_the_api():
+    browser = with_cookie()
+    browser.get(PAGE)
+    with_cookie(browser, sub="ac-2", email="bea@example.com")
+    assert browser.get("/api/jobs/x").status_code == 401
+    assert not User.objects.filter(subject="ac-2").exists()
+
+
 def test_a_valid_cookie_is_enough_to_see_a_page():
     assert with_cookie().get(PAGE).content == b"Amara Okafor operator"
 

@@ -1,5 +1,6 @@
 """The Auth Center's tokens: which are believed, and which are not."""
 
+import json
 import threading
 from collections.abc import Iterator
 
@@ -168,7 +169,7 @@ def test_unknown_key_ids_flood_nobody(publisher, kid):
     for _ in range(20):
         with pytest.raises(tokens.BadToken):
             tokens.verify(jwt.encode(auth_center.claims(), OTHER_KEY, "RS256", headers={"kid": str(kid)}))
-    assert publisher.asked == 1
+    assert publisher.asked == 2  # the set, and once more whether it has that key by now
 
 
 def test_many_requests_at_once_fetch_once(publisher):
@@ -183,8 +184,14 @@ def test_many_requests_at_once_fetch_once(publisher):
     assert (seen, publisher.asked) == (["ac-1"] * 8, 1)
 
 
-def alone(_url: str) -> None:
-    """No other process has fetched anything."""
+class Alone(jwks.Others):
+    """No other process ever fetches, or has fetched, anything."""
+
+    def told(self) -> None:
+        return None
+
+    def begin(self, reason: str) -> bool:
+        return True
 
 
 class Watch:
@@ -195,23 +202,25 @@ class Watch:
         return self.at
 
 
-def test_a_new_key_is_found_after_the_pause(publisher):
+def test_a_new_key_is_found_at_once_and_the_next_after_the_pause(publisher):
     watch = Watch()
-    keys = jwks.KeySet(publisher.url, watch, alone)
+    keys = jwks.KeySet(publisher.url, watch, Alone)
     publisher.publish(old=RSA_KEY)
     keys.key("old")
     publisher.publish(new=OTHER_KEY)
-    with pytest.raises(jwks.Unavailable):
-        keys.key("new")
-    watch.at += jwks.RETRY_SECONDS
-    assert keys.key("new")
+    assert keys.key("new")  # at once, though the set is fresh
     with pytest.raises(jwks.Unavailable):
         keys.key("old")
+    publisher.publish(newest=RSA_KEY)
+    with pytest.raises(jwks.Unavailable):
+        keys.key("newest")
+    watch.at += jwks.RETRY_SECONDS
+    assert keys.key("newest")
 
 
 def test_old_keys_serve_for_a_day_while_the_auth_center_is_down(publisher):
     watch = Watch()
-    keys = jwks.KeySet(publisher.url, watch, alone)
+    keys = jwks.KeySet(publisher.url, watch, Alone)
     publisher.publish(one=RSA_KEY)
     keys.key("one")
     publisher.status = 503
@@ -228,7 +237,17 @@ def test_old_keys_serve_for_a_day_while_the_auth_center_is_down(publisher):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"keys": 7}', b'{"keys": [{"kty": "oct", "k": "AAAA"}]}', b"x" * 300_000]
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"keys": 7}',
+        b'{"keys": [7, {"kty": "oct", "k": "AAAA"}]}',
+        b'{"keys": [{"kty": "EC", "crv": "P-0", "x": "", "y": ""}]}',
+        b"[" * 100_000,
+        b"x" * 300_000,
+    ],
 )
 def test_a_set_that_cannot_be_read_is_no_set(publisher, body):
     publisher.body = body
@@ -267,6 +286,70 @@ def test_what_one_process_fetched_the_others_take(publisher):
     assert publisher.asked == 1
 
 
+def test_one_process_fetches_while_the_others_wait_for_it(publisher):
+    publisher.publish(one=RSA_KEY)
+    publisher.delay = 0.3
+    processes, seen = [jwks.KeySet(publisher.url) for _ in range(4)], []
+    threads = [threading.Thread(target=lambda keys=keys: seen.append(keys.key("one"))) for keys in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(seen), publisher.asked) == (4, 1)
+
+
+def test_while_the_center_is_down_all_processes_together_ask_once_in_a_while(publisher):
+    publisher.status = 503
+    for _ in range(4):
+        with pytest.raises(jwks.Unavailable):
+            jwks.KeySet(publisher.url).key("one")
+    assert publisher.asked == 1
+
+
+def test_nobody_waits_for_ever_for_a_process_that_died_fetching(publisher, monkeypatch):
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.1)
+    jwks.Others(publisher.url).begin("old")
+    with pytest.raises(jwks.Unavailable):
+        jwks.KeySet(publisher.url).key("one")
+    assert publisher.asked == 0
+
+
+def test_a_process_with_an_older_key_does_not_wait_for_another_process(publisher):
+    watch = Watch()
+    publisher.publish(one=RSA_KEY)
+    keys = jwks.KeySet(publisher.url, watch)
+    keys.key("one")
+    cache.clear()
+    jwks.Others(publisher.url).begin("old")
+    watch.at += jwks.FRESH_SECONDS
+    assert keys.key("one")
+
+
+def test_keys_of_a_kind_we_cannot_use_stand_beside_those_we_can(publisher):
+    odd = [{"kty": "RSA", "alg": "RSA-OAEP", "kid": "odd", "n": "AQAB", "e": "AQAB"}, {"kty": "EC", "crv": "P-0"}]
+    publisher.body = json.dumps({"keys": odd + auth_center.key_set(one=RSA_KEY)["keys"]}).encode()
+    assert tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
+
+
+def test_keys_come_by_no_redirect(publisher):
+    publisher.publish(one=RSA_KEY)
+    publisher.status = 302
+    with pytest.raises(tokens.BadToken):
+        tokens.verify(token(RSA_KEY, "RS256", {"kid": "one"}))
+
+
+def test_keys_over_plain_http_are_not_even_asked_for(settings):
+    assert jwks.fetch("http://auth.example.com/jwks.json") is None
+
+
+def test_a_set_that_drips_in_ends_with_its_time(publisher, monkeypatch):
+    publisher.body = b" " * 100_000  # in several parts, each of them in time
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 1.0)
+    ticks = iter(range(100))
+    monkeypatch.setattr(clock, "monotonic", lambda: float(next(ticks)))
+    assert jwks.fetch(publisher.url) is None
+
+
 def test_the_worker_fetches_ahead_of_everybody(publisher):
     publisher.publish(one=RSA_KEY, two=EC_KEY)
     assert fetch_keys() == {"keys": 2}
@@ -290,7 +373,7 @@ def test_a_rotated_key_is_found_though_others_share_the_old_set(publisher):
 
 def test_whoever_has_an_older_key_does_not_wait_for_the_fetch(publisher):
     watch = Watch()
-    keys = jwks.KeySet(publisher.url, watch, alone)
+    keys = jwks.KeySet(publisher.url, watch, Alone)
     publisher.publish(one=RSA_KEY)
     keys.key("one")
     watch.at += jwks.FRESH_SECONDS
