@@ -124,11 +124,12 @@ def delete(script: Script, actor: audit.Actor) -> None:
 
 
 def _put(script: Script, actor: audit.Actor, action: str, **values: Any) -> None:
+    before = audit.snapshot(script, *values)
     for column, value in values.items():
         setattr(script, column, value)
     with transaction.atomic():
         script.save(update_fields=list(values))
-        audit.record(actor, action, script)
+        audit.record(actor, action, script, before=before, after=audit.snapshot(script, *values))
 
 
 def _is_used(script: Script) -> bool:

@@ -129,9 +129,10 @@ def _row(enrollment: SequenceEnrollment) -> dict[str, Any]:
 def pause(enrollment: SequenceEnrollment, *, actor: Actor) -> None:
     """Nothing is sent after the commit; a step in flight may still finish."""
     _locked(enrollment)
+    before = enrollment.status
     enrollment.move_to(STATUS.PAUSED)
     _open_steps([enrollment.pk]).filter(status=SequenceStepExecution.Status.SCHEDULED).update(due_at=None)
-    audit.record(actor, "pause", enrollment)
+    _record_move(actor, "pause", enrollment, before)
 
 
 @transaction.atomic
@@ -149,7 +150,7 @@ def resume(enrollment: SequenceEnrollment, *, actor: Actor) -> None:
         by_itself = not step.held_reason or step.held_until or step.held_reason in ENDS_BY_ITSELF
         due_at = max(step.scheduled_at, step.held_until or step.scheduled_at) if by_itself else None
         SequenceStepExecution.objects.filter(pk=step.pk, fence=step.fence).update(due_at=due_at)
-    audit.record(actor, "resume", enrollment)
+    _record_move(actor, "resume", enrollment, STATUS.PAUSED)
 
 
 @transaction.atomic
@@ -158,10 +159,15 @@ def cancel(enrollment: SequenceEnrollment, *, now: datetime, actor: Actor) -> in
     _locked(enrollment)
     if STATUS.CANCELLED not in SequenceEnrollment.MOVES[enrollment.status]:
         raise RefusedTransition(f"{enrollment} is {enrollment.status}; it has ended already.", ())
+    before = enrollment.status
     stopped = end_runs([enrollment], STATUS.CANCELLED, Reason.CANCELLED, now)
     enrollment.refresh_from_db()
-    audit.record(actor, "cancel", enrollment)
+    _record_move(actor, "cancel", enrollment, before)
     return stopped
+
+
+def _record_move(actor: Actor, action: str, enrollment: SequenceEnrollment, before: str) -> None:
+    audit.record(actor, action, enrollment, before={"status": str(before)}, after={"status": str(enrollment.status)})
 
 
 # All enrollments of leads, by what happened to them ---------------------------------------------------------------

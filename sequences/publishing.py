@@ -97,17 +97,20 @@ def activate(sequence: RetentionSequence, *, takes_existing: bool, now: datetime
     changes: dict[str, Any] = {}
     if sequence.activated_at is None:  # resumed later, it catches up with whoever came while it was paused
         changes = {"activated_at": now, "enrolls_from": None if takes_existing else clock.now()}
+    before = audit.snapshot(sequence, "status")
     sequence.move_to(RetentionSequence.Status.ACTIVE, **changes)
-    audit.record(actor, "activate", sequence, after={"takesExisting": takes_existing})
+    after = audit.snapshot(sequence, "status") | {"takesExisting": takes_existing}
+    audit.record(actor, "activate", sequence, before=before, after=after)
 
 
 @transaction.atomic
 def change_status(sequence: RetentionSequence, status: str, *, now: datetime, actor: Actor) -> None:
     """Pause or archive. Archiving ends whoever is still in it; pausing only stops sending."""
+    before = audit.snapshot(sequence, "status")
     sequence.move_to(status)
     if status == RetentionSequence.Status.ARCHIVED:
         _end_everybody(sequence, now)
-    audit.record(actor, str(status).lower(), sequence)
+    audit.record(actor, str(status).lower(), sequence, before=before, after=audit.snapshot(sequence, "status"))
 
 
 def checklist(sequence: RetentionSequence) -> Checklist:

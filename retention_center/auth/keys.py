@@ -61,8 +61,9 @@ def require_future(expires_at: datetime | None) -> None:
 def revoke(key: ApiKey, *, actor: audit.Actor) -> None:
     """Refuse the key from the next request on; its row stays for the audit. Revoking twice changes nothing."""
     with transaction.atomic():
-        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now(), updated_at=clock.now()):
-            audit.record(actor, "revoke", key)
+        now = clock.now()
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now, updated_at=now):
+            audit.record(actor, "revoke", key, before={"revoked_at": None}, after={"revoked_at": str(now)})
 
 
 def rotate(key: ApiKey, *, overlap: timedelta, actor: audit.Actor) -> tuple[ApiKey, str]:

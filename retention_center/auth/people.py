@@ -28,6 +28,8 @@ def _join(claims: Claims) -> User:
         raise Refused("The Auth Center did not tell your e-mail address.")
     try:
         with transaction.atomic():
+            if (found := User.objects.filter(subject=claims.subject).first()) is not None:  # by a request beside this
+                return found
             known = User.objects.select_for_update().filter(email=claims.email).first()
             if known is None:
                 made = User.objects.create_user(
@@ -40,7 +42,7 @@ def _join(claims: Claims) -> User:
             known.subject = claims.subject
             known.save(update_fields=["subject"])
             return known
-    except IntegrityError:  # their first two requests raced
+    except IntegrityError:  # two first requests at once, where neither waits for the other
         found = User.objects.filter(subject=claims.subject).first()
         if found is None:
             raise Refused("Another account has this e-mail address.") from None

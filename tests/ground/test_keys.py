@@ -44,6 +44,7 @@ def test_an_admin_makes_lists_and_revokes_keys(api):
     assert Wire(key).get("/api/jobs/none").status_code == 401
     assert admin.delete(f"/api/api-keys/{made.json()['id']}").status_code == 204
     assert list(AuditEvent.objects.order_by("at").values_list("action", flat=True)) == ["create", "revoke"]
+    assert AuditEvent.objects.get(action="revoke").before == {"revoked_at": None}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from retention_center.auth import table
 from retention_center.auth.middleware import declared_role
 from retention_center.models import Role
 from tests import builders
+from tests.garbage import addresses
 from tests.wire import Wire
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -184,3 +185,16 @@ def test_a_key_opens_no_page():
 def test_a_page_nobody_gave_a_role_is_open_to_nobody(as_admin, settings):
     settings.ROOT_URLCONF = "tests.ground.roleless_urls"
     assert as_admin.get("/roleless/").status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ["", Role.VIEWER, Role.OPERATOR])
+def test_the_configuration_is_the_admins(role):
+    ask = browser(role)
+    every = [one for one in addresses({}) if one.startswith("/admin/")]
+    assert len(every) > 60
+    for address in [*every, "/admin/", "/admin/jsi18n/", "/admin/leads/", "/admin/nothing/"]:
+        for verb in ("GET", "POST"):
+            answer = ask(verb, address)
+            away = "/admin/login/" if role else "/auth/login"
+            assert answer.status_code == 403 or answer["Location"].startswith(away), f"{verb} {address}"

@@ -7,7 +7,9 @@ import pytest
 from django.conf import settings as configured
 from django.test import Client
 
+from leads.unsubscribe import Link, read, url_for
 from retention_center.auth import limits
+from retention_center.lib import clock
 from tests import builders
 
 ROOT = Path(configured.BASE_DIR)
@@ -65,6 +67,28 @@ def test_failed_sign_ins_are_counted_where_all_processes_see_them(operator):
         limits.count_failure("192.0.2.1", operator.email)
     given = {"email": operator.email, "password": builders.PASSWORD}
     assert Client().post("/auth/login", given).status_code == 429
+
+
+@pytest.mark.django_db
+def test_a_failed_sign_in_counts_for_its_minute_only(settings):
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] | {"sign_in": "2/s"}
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": rates}
+    limits.count_failure("192.0.2.1", "a@example.com")
+    assert not limits.is_exceeded("192.0.2.1", "a@example.com")
+    limits.count_failure("192.0.2.1", "a@example.com")
+    assert limits.is_exceeded("192.0.2.2", "A@example.com ")
+    assert not limits.is_exceeded("192.0.2.1", "b@example.com")
+    clock.sleep(2)
+    assert not limits.is_exceeded("192.0.2.1", "a@example.com")
+
+
+@pytest.mark.django_db
+def test_former_secret_keys_still_read_what_they_signed(settings):
+    link, settings.SECRET_KEY_FALLBACKS = url_for("lead-1", "attempt-1"), [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key, of which nothing was ever signed before today"
+    assert read(link.rpartition("/u/")[2]) == Link("lead-1", "attempt-1")
+    settings.SECRET_KEY_FALLBACKS = []
+    assert read(link.rpartition("/u/")[2]) is None
 
 
 @pytest.mark.django_db

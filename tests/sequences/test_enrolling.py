@@ -101,7 +101,8 @@ def test_cancelling_ends_the_run_and_its_waiting_step(now):
     assert (enrollment.status, enrollment.reason, enrollment.completed_at) == ("CANCELLED", "cancelled", now)
     execution = SequenceStepExecution.objects.get()
     assert (execution.status, execution.reason, execution.due_at) == ("SKIPPED", "cancelled", None)
-    assert AuditEvent.objects.filter(action="cancel", object_id=enrollment.pk).exists()
+    told = AuditEvent.objects.get(action="cancel", object_id=enrollment.pk)
+    assert (told.before, told.after) == ({"status": "ACTIVE"}, {"status": "CANCELLED"})
 
 
 def test_what_has_ended_can_be_neither_cancelled_nor_paused_nor_resumed(now):
