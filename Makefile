@@ -48,7 +48,9 @@ bench: $(V)/.dev ## what things cost: one JSON line per figure (minutes)
 	  $(PY) -m benchmarks.due_steps --db $$db --rows $$rows; \
 	  $(PY) -m benchmarks.auto_enroll --db $$db --rows $$rows; \
 	  $(PY) -m benchmarks.idle_tick --db $$db --rows $$rows; done; \
-	  $(PY) -m benchmarks.forecast --db $$db --rows 100000; done
+	  $(PY) -m benchmarks.forecast --db $$db --rows 100000; \
+	  $(PY) -m benchmarks.lead_list --db $$db --rows 100000; \
+	  $(PY) -m benchmarks.import_leads --db $$db --rows 100000; done
 
 lock: | $(V)/.dev ## write both lock files anew, with the newest versions that pyproject.toml allows
 	$(LOCK) --upgrade --extra redis --extra sentry -o requirements.lock

@@ -46,7 +46,7 @@ def _migrated(url: str) -> Iterator[None]:
 def main(
     name: str,
     unit: str,
-    measure: Callable[[int], list[float] | tuple[list[float], list[float]]],
+    measure: Callable[[int], list[float] | tuple[list[float], list[float]] | dict[str, list[float]]],
     *,
     rows: int = 10_000,
 ) -> None:
@@ -54,6 +54,7 @@ def main(
 
     ``measure`` is given the rows and returns one value per repetition, in ``unit``; the median is printed. With its
     yardstick's values as a second list (see `benchmarks.limits`), their median, ``limit``, and the ``ratio`` too.
+    Of values by name each median is printed, and the largest as ``value``.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="sqlite")
@@ -61,8 +62,12 @@ def main(
     options = parser.parse_args()
     with database(options.db):
         measured = measure(options.rows)
+    parts = measured if isinstance(measured, dict) else {}
+    if isinstance(measured, dict):
+        measured = max(measured.values(), key=statistics.median)
     values, limits = measured if isinstance(measured, tuple) else (measured, [])
     line = {"name": name, "db": options.db, "rows": options.rows, "value": round(statistics.median(values), 2)}
+    line |= {part: round(statistics.median(each), 2) for part, each in parts.items()}
     if limits:
         limit = statistics.median(limits)
         line |= {"limit": round(limit, 2), "ratio": round(statistics.median(values) / limit, 3)}

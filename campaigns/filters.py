@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 
 from campaigns.models import ABTest, Campaign, CampaignLead, ContactAttempt, Script
 from campaigns.reasons import Effect, Reason
-from leads.filters import finding
 from leads.models import Lead
+from leads.searching import finding
 from retention_center.api.filters import (
     ChoicesFilter,
     FromFilter,

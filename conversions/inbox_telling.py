@@ -8,8 +8,8 @@ from typing import Any
 from campaigns.models import ContactAttempt
 from integrations.catalogue import PROVIDERS
 from integrations.models import InboundEvent
-from leads.filters import finding
 from leads.models import Lead
+from leads.searching import finding
 
 MEANINGS = {
     InboundEvent.Status.WAITING: "It is tried again by itself until three days after it came.",

@@ -5,30 +5,11 @@ from contextlib import suppress
 from django.db.models import Q, QuerySet
 
 from leads import next_contact
-from leads.identity import BadValue, clean_address, clean_phone
+from leads.identity import BadValue, clean_address
 from leads.models import ImportJob, Lead, Suppression
+from leads.searching import finding
 from leads.suppression import digest
 from retention_center.api.filters import ChoicesFilter, FromFilter, ToFilter, TruthFilter, WireFilterSet, WordsFilter
-
-
-def finding(leads: QuerySet, text: str) -> QuerySet:
-    """Leads in which every word of the text stands somewhere: name, e-mail, phone or external id."""
-    try:
-        whole = clean_phone(text).e164  # a whole number, however it is written
-        return leads.filter(Q(phone=whole) | Q(external_id=text.strip()))
-    except BadValue:
-        pass
-    for word in text.split()[:8]:
-        digits = "".join(letter for letter in word if letter.isdigit())
-        found = (
-            Q(first_name__icontains=word)
-            | Q(last_name__icontains=word)
-            | Q(email__icontains=word)
-            | Q(external_id__istartswith=word)
-            | Q(pk=word)
-        )
-        leads = leads.filter(found | Q(phone__contains=digits) if len(digits) > 3 else found)
-    return leads
 
 
 class LeadFilter(WireFilterSet):

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower
 
-from leads.models import ImportJob, ImportRow, Lead, Suppression
+from leads.models import ImportJob, ImportRow, Lead, LeadWords, Suppression
 from leads.repairs import forget_again
 from retention_center.doctor import Check
 
@@ -33,6 +33,14 @@ def _named_erased(_now: datetime) -> QuerySet[Lead]:
 
 def _erased_rows(_now: datetime) -> QuerySet[ImportRow]:
     return ImportRow.objects.filter(lead__erased_at__isnull=False).exclude(cells={}, problems=[])
+
+
+def _erased_words(_now: datetime) -> QuerySet[LeadWords]:
+    return LeadWords.objects.filter(lead__erased_at__isnull=False).exclude(text="")
+
+
+def _unfindable(_now: datetime) -> QuerySet[Lead]:
+    return Lead.objects.filter(words=None)
 
 
 def _erased_suppressions(_now: datetime) -> QuerySet[Suppression]:
@@ -84,6 +92,8 @@ CHECKS = [
         is_scan=True,
     ),
     Check("INV-21", "An erased lead holds no personal data.", _named_erased, is_scan=True, repair=_forget_leads),
+    Check("INV-21w", "An erased lead is found by no word.", _erased_words),
+    Check("INV-24w", "Every lead stands in the index of the search.", _unfindable, is_scan=True),
     Check("INV-21r", "An erased lead's import rows are empty.", _erased_rows, repair=_forget_rows),
     Check(
         "INV-21p", "An erased lead's address stays as an HMAC only.", _erased_suppressions, repair=_forget_suppressions

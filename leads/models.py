@@ -127,6 +127,13 @@ class Lead(Identified, Timestamped):
         return self.id if channel == Channel.WEBHOOK else self.phone
 
 
+class LeadWords(models.Model):
+    """The text by which a lead is searched. The database writes it: see `leads.search_index`."""
+
+    lead = models.OneToOneField(Lead, models.DB_CASCADE, related_name="words")
+    text = models.TextField()
+
+
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def standing(self) -> Self:
         return self.filter(lifted_at=None)

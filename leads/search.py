@@ -1,7 +1,7 @@
 """Leads for the global search: by name, e-mail, phone or external id."""
 
-from leads.filters import finding
 from leads.models import Lead
+from leads.searching import finding
 from retention_center.search import Hit
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from leads import removing
+from leads import removing, search_index
 from leads.importing import start
 from leads.models import ImportFile, ImportJob, ImportRow
 from retention_center.audit import SYSTEM
@@ -18,6 +18,7 @@ def forget() -> dict[str, int]:
     erased = 0
     while more := removing.erase_long_deleted(actor=SYSTEM, now=now):
         erased += more
+    search_index.compact()
     for draft in ImportJob.objects.filter(file__isnull=False, updated_at__lt=now - DRAFTS_KEPT).select_related("job"):
         if draft.job is None or draft.job.kind == start.CHECK:
             start.forget_check(draft)

@@ -6,6 +6,8 @@ import retention_center.lib.ids
 from django.conf import settings
 from django.db import migrations, models
 
+from leads import search_index
+
 
 class Migration(migrations.Migration):
 
@@ -119,4 +121,13 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('address_digest', 'channel'), name='suppression_once')],
             },
         ),
+        migrations.CreateModel(
+            name='LeadWords',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.TextField()),
+                ('lead', models.OneToOneField(on_delete=django.db.models.deletion.DB_CASCADE, related_name='words', to='leads.lead')),
+            ],
+        ),
+        migrations.RunPython(search_index.create, migrations.RunPython.noop),
     ]

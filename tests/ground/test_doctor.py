@@ -12,7 +12,7 @@ from campaigns import policy_proof
 from campaigns.models import CampaignLead, ContactAttempt, SendingPause
 from conversions.models import Conversion
 from integrations.models import InboundEvent
-from leads.models import ImportJob, Lead
+from leads.models import ImportJob, Lead, LeadWords
 from leads.suppression import digest
 from retention_center import audit, doctor
 from retention_center.audit import SYSTEM
@@ -168,6 +168,8 @@ FAULTS: dict[str, Callable[[], object]] = {
     "INV-23": lambda: AuditEvent.objects.create(actor_name="", via="page", action="change", object_type="lead"),
     "INV-24": lambda: SequenceEnrollment.objects.update(current_step=7),
     "INV-24i": lambda: make_import(outcome="updated"),
+    "INV-21w": lambda: LeadWords.objects.filter(lead=make_lead(erased_at=clock.now())).update(text="ada"),
+    "INV-24w": lambda: LeadWords.objects.first().delete(),
     "L2f": lambda: SequenceStepExecution.objects.open().update(
         status="PENDING", fence=1, lease_until=clock.now() + LONG_AGO, claimed_by="somebody"
     ),
