@@ -65,7 +65,7 @@ class Description:
         if "examples" in content:
             named = content["examples"]
             return named[example or next(iter(named))]["value"]
-        return content["example"]
+        return content.get("example", {})  # a few have none
 
     def statuses(self, operation: Operation) -> list[int]:
         return sorted(int(status) for status in operation.spec["responses"])
