@@ -14,7 +14,7 @@ from operator import or_
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.module_loading import import_string
@@ -107,18 +107,16 @@ def _together(chosen: Sequence[Check], now: datetime) -> list[list[Check]]:
 
 def _any_broken(group: Sequence[Check], now: datetime) -> bool:
     querysets = [broken for check in group if isinstance(broken := check.broken(now), QuerySet)]
-    return reduce(or_, querysets).order_by().exists()
+    return reduce(or_, querysets).order_by().count() > 0
 
 
 def _run(check: Check, now: datetime, first: int) -> Finding | None:
     broken = check.broken(now)
     if isinstance(broken, QuerySet):
-        broken = broken.order_by()  # in whatever order is fastest: usually there are none
-    shown = tuple(_told(row) for row in broken[:first])
-    if not shown:
-        return None
+        broken = broken.order_by()  # in whatever order is fastest
+    # Counted first: usually there are none, and asked for a few a database plans as if it would soon find them
     count = broken.count() if isinstance(broken, QuerySet) else len(broken)
-    return Finding(check, count, shown)
+    return Finding(check, count, tuple(_told(row) for row in broken[:first])) if count else None
 
 
 def _told(row: Model | str) -> tuple[str, str]:
@@ -131,4 +129,6 @@ def _told(row: Model | str) -> tuple[str, str]:
 
 def where(model: type[Model], sql: str, parameters: Sequence[Any] = ()) -> QuerySet[Any]:
     """Rows whose id a hand-written query selects, for questions that the ORM asks badly. Not asked yet."""
+    if connection.vendor == "postgresql":  # else it weighs them up against each row, and expects to find many
+        sql = f"SELECT unnest(ARRAY({sql}))"
     return model._default_manager.filter(pk__in=RawSQL(sql, parameters))

@@ -94,10 +94,10 @@ def _of_another_version(_now: datetime) -> QuerySet[SequenceStepExecution]:
 
 def _miscounted(_now: datetime) -> QuerySet[SequenceEnrollment]:
     """Open runs that have not done as many steps as they say."""
+    done = "x.enrollment_id = e.id AND x.run_no = e.run_no AND x.status NOT IN ('SCHEDULED', 'PENDING')"
     sql = (
-        f"SELECT e.id FROM {_RUNS} e WHERE {_IS_OPEN} AND e.current_step <>"
-        f" (SELECT COUNT(*) FROM {_WORK} x WHERE x.enrollment_id = e.id AND x.run_no = e.run_no)"
-        f" - (SELECT COUNT(*) FROM {_WORK} x WHERE {_OPEN_STEP})"
+        f"SELECT e.id FROM {_RUNS} e LEFT JOIN {_WORK} x ON {done} WHERE {_IS_OPEN}"
+        " GROUP BY e.id HAVING e.current_step <> COUNT(x.id)"
     )
     return doctor.where(SequenceEnrollment, sql)
 

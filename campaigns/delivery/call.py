@@ -59,7 +59,8 @@ def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, dea
             answers = list(run(lambda intent: _call(provider, intent), called))
             for answer in answers:
                 answer.called_at = called_at
-            yield answers + [_called_off(intent) for intent in group if intent.attempt_id not in begun]
+            is_late = draining.is_asked() or clock.monotonic() > deadline
+            yield answers + [_called_off(intent, is_late) for intent in group if intent.attempt_id not in begun]
 
 
 def _begin(provider: Provider, group: Sequence[Intent], wanted: Q, deadline: float) -> tuple[set[str], datetime]:
@@ -134,9 +135,10 @@ def refused(intent: Intent, refusal: NotSent) -> Answer:
     return refused
 
 
-def _called_off(intent: Intent) -> Answer:
-    """At the last moment. It is decided anew, but (unless we only end) not at once, lest two who disagree spin."""
-    wait = timedelta(0) if draining.is_asked() else CALLED_OFF
+def _called_off(intent: Intent, is_late: bool) -> Answer:
+    """At the last moment. It is decided anew: at once if only our own time was up, else a minute later, lest two who
+    disagree about a lead spin."""
+    wait = timedelta(0) if is_late else CALLED_OFF
     return Answer(intent, Outcome.POSTPONED, reason=Reason.NOT_CALLED, wait=wait)
 
 

@@ -81,7 +81,7 @@ def finish(workers: Workers, is_done: Callable[[], Any]) -> None:
         return bool(is_done())
 
     try:
-        wait_until(look, pause=0.1, seconds=60)
+        wait_until(look, pause=0.1, seconds=60 + knobs.KILLS)
     except AssertionError:
         open_ones = SequenceStepExecution.objects.exclude(status="SENT")
         print(*open_ones.values_list("status", "held_reason", "due_at", "lease_until", "contact_attempt__status")[:9])
