@@ -56,7 +56,7 @@ def _call_one_provider(provider: Provider, intents: list[Intent], wanted: Q, dea
             seam("begun")
             called = [intent for intent in group if intent.attempt_id in begun]
             run = pool.map if provider.parallel else map
-            answers = list(run(lambda intent: _call(provider, intent), called))
+            answers = list(run(lambda intent: _call(provider, intent, deadline), called))
             for answer in answers:
                 answer.called_at = called_at
             is_late = draining.is_asked() or clock.monotonic() > deadline
@@ -96,7 +96,9 @@ def _addresses(intent: Intent) -> list[str]:
     return addresses_of(intent.item.lead) if is_webhook else [intent.message.to]
 
 
-def _call(provider: Provider, intent: Intent) -> Answer:
+def _call(provider: Provider, intent: Intent, deadline: float) -> Answer:
+    if clock.monotonic() > deadline:  # we stood still since it was marked: others may have looked for it by now
+        return _called_off(intent, is_late=True)
     try:
         return Answer(intent, Outcome.SENT, receipt=provider.send(intent.message))
     except NotSent as refusal:
