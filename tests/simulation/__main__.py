@@ -59,6 +59,10 @@ def prepare() -> None:
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
 
+    from tests.simulation.database import REMEMBERS  # noqa: PLC0415
+
+    connection = settings.DATABASES["default"]
+    connection["OPTIONS"] = connection.get("OPTIONS", {}) | REMEMBERS
     call_command("migrate", verbosity=0)
     gc.freeze()  # what is loaded stays; the collector need not look at it again and again
 

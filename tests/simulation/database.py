@@ -28,7 +28,8 @@ TIMED = (
     "INV-8e",
     "INV-8s",
 )  # they compare times of several clocks, so they hold only where all clocks agree
-Prepared = tuple[str, tuple[Any, ...]]
+REMEMBERS = {"cached_statements": 2000}  # more than a history has; SQLite prepares each of them once
+Prepared = tuple[str, tuple[Any, ...] | None]
 
 
 @contextmanager
@@ -40,6 +41,7 @@ def in_memory() -> Iterator[None]:
     file = connection.settings_dict["NAME"]
     connection.close()
     connection.settings_dict["NAME"] = ":memory:"
+    connection.settings_dict["OPTIONS"] |= REMEMBERS
     with sqlite3.connect(file) as migrated:
         connection.connect()
         migrated.backup(connection.connection)
@@ -49,38 +51,29 @@ def in_memory() -> Iterator[None]:
     finally:
         BaseDatabaseWrapper.close(connection)  # SQLite's own leaves a database in memory open
         connection.settings_dict["NAME"] = file
-
-
-_template: sqlite3.Connection | None = None
+        for name in REMEMBERS:
+            del connection.settings_dict["OPTIONS"][name]
 
 
 def empty() -> None:
-    """Take every row of ours away."""
-    global _template
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
-        connection.ensure_connection()
-        if _template is None:
-            _delete_all()
-            _template = sqlite3.connect(":memory:", check_same_thread=False)
-            connection.connection.backup(_template)
-        _template.backup(connection.connection)
-    else:
-        _delete_all()
+    """Take every row of ours away. The tables stay, and with them all that SQLite remembers of its statements."""
+    with connection.cursor() as cursor, connection.constraint_checks_disabled():
+        if connection.vendor == "postgresql":  # far cheaper than TRUNCATE, which makes files anew
+            deletions = "; ".join(f"DELETE FROM {table}" for table in _tables())
+            cursor.execute(f"SET CONSTRAINTS ALL DEFERRED; {deletions}")
+            return
+        for table in _tables():
+            cursor.execute(f"DELETE FROM {table}")
 
 
-def _delete_all() -> None:
-    tables = [
+@cache
+def _tables() -> list[str]:
+    return [
         connection.ops.quote_name(model._meta.db_table)
         for name in APPS
         for model in apps.get_app_config(name).get_models(include_auto_created=True)
         if model._meta.model_name not in KEPT and model._meta.managed
     ]
-    with connection.cursor() as cursor, connection.constraint_checks_disabled():
-        if connection.vendor == "postgresql":  # far cheaper than TRUNCATE, which makes files anew
-            cursor.execute(f"SET CONSTRAINTS ALL DEFERRED; {'; '.join(f'DELETE FROM {table}' for table in tables)}")
-            return
-        for table in tables:
-            cursor.execute(f"DELETE FROM {table}")
 
 
 def changes() -> int | None:
@@ -119,7 +112,16 @@ def _rows(prepared: Prepared) -> list[Any]:
 def _promises(clocks_agree: bool) -> Prepared:
     asked = {name: rows for name, rows in _prepared().items() if clocks_agree or name not in TIMED}
     parts, selects, parameters = _together(asked, "SELECT '{name}', CAST(found AS text) FROM {part}")
-    return f"WITH {parts} {selects}", parameters
+    return _written_out(f"WITH {parts} {selects}", parameters)
+
+
+def _written_out(sql: str, parameters: tuple[Any, ...]) -> Prepared:
+    """With its values in it where SQLite would, for values that may change, make its plan anew each time."""
+    if connection.vendor != "sqlite":
+        return sql, parameters
+    with connection.cursor() as cursor:
+        quoted = [cursor.execute("SELECT QUOTE(%s)", [value]).fetchone()[0] for value in parameters]
+    return sql % tuple(quoted), None
 
 
 @cache
@@ -160,7 +162,7 @@ def _waiting() -> Prepared:
     }
     unsorted = {name: rows.order_by() for name, rows in asked.items()}
     parts, selects, parameters = _together(unsorted, "SELECT found FROM {part}")
-    return f"WITH {parts} SELECT MIN(found) FROM ({selects}) AS all_of_it", parameters
+    return _written_out(f"WITH {parts} SELECT MIN(found) FROM ({selects}) AS all_of_it", parameters)
 
 
 def _together(asked: dict[str, QuerySet[Any, Any]], select: str) -> tuple[str, str, tuple[Any, ...]]:
