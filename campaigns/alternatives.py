@@ -12,12 +12,13 @@ _LOOK = "font-family:Arial,Helvetica,sans-serif;font-size:15px;line-height:1.5"
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 
 
-def html_from(text: str) -> str:
-    """Plain text as an HTML document: its lines, its links, nothing else."""
+def html_from(text: str, unsubscribe_url: str = "", postal_address: str = "") -> str:
+    """Plain text as an HTML document: its lines, its links, the footer, nothing else."""
     lines = html.escape(text).replace("\r\n", "\n").replace("\n", "<br>\n")
     linked = _LINK.sub(lambda found: f'<a href="{found[0]}">{found[0]}</a>', lines)
     head = '<!doctype html>\n<html><head><meta charset="utf-8"></head>'
-    return f'{head}\n<body style="{_LOOK}">\n<p>{linked}</p>\n</body></html>\n'
+    footer = _html_footer(unsubscribe_url, postal_address)
+    return f'{head}\n<body style="{_LOOK}">\n<p>{linked}</p>\n{footer}</body></html>\n'
 
 
 def text_from(source: str) -> str:
@@ -67,10 +68,12 @@ def text_footer(unsubscribe_url: str, postal_address: str) -> str:
 
 def html_with_footer(source: str, unsubscribe_url: str, postal_address: str) -> str:
     """The HTML e-mail with the footer at the end of its body; blank parts are left out."""
-    parts = [f'<a href="{html.escape(unsubscribe_url)}">Stop these e-mails</a>'] if unsubscribe_url else []
-    parts += [html.escape(postal_address)] if postal_address else []
-    if not parts:
-        return source
-    footer = f"<hr>\n<p><small>{'<br>'.join(parts)}</small></p>\n"
+    footer = _html_footer(unsubscribe_url, postal_address)
     end = source.lower().rfind("</body>")
     return source + footer if end < 0 else source[:end] + footer + source[end:]
+
+
+def _html_footer(unsubscribe_url: str, postal_address: str) -> str:
+    parts = [f'<a href="{html.escape(unsubscribe_url)}">Stop these e-mails</a>'] if unsubscribe_url else []
+    parts += [html.escape(postal_address)] if postal_address else []
+    return f"<hr>\n<p><small>{'<br>'.join(parts)}</small></p>\n" if parts else ""

@@ -191,9 +191,7 @@ def next_turn(facts: Facts, moment: datetime) -> datetime | None:
 
 def settled(zones: Zones, rules: Rules, now: datetime, organisation: str) -> Zones:
     """The zones that count: the organisation's, where those of a number have no hour in common (toll-free ones)."""
-    if len(zones.names) == 1 or do_meet(rules, zones.names, now.date()):
-        return zones
-    return Zones((organisation,), NEVER_MEET)
+    return zones if do_meet(rules, zones.names, now.date()) else Zones((organisation,), NEVER_MEET)
 
 
 def _at_channel_cap(facts: Facts, now: datetime) -> bool:

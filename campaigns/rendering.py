@@ -119,7 +119,9 @@ def _email(script: Script, context: Mapping[str, Any]) -> Rendered:
     template = compiled(script.content, "html" if is_html else "text")
     body = template.render(context)
     link = "" if "unsubscribeUrl" in template.names else context["unsubscribeUrl"] or ""
-    postal = "" if settings.POSTAL_ADDRESS in body else settings.POSTAL_ADDRESS
+    postal = settings.POSTAL_ADDRESS
+    if postal in body:
+        postal = ""
     if is_html:
         return Rendered(
             subject=subject,
@@ -129,7 +131,7 @@ def _email(script: Script, context: Mapping[str, Any]) -> Rendered:
     return Rendered(
         subject=subject,
         text=body.rstrip() + (text_footer(link, postal) or "\n"),
-        html=html_with_footer(html_from(body.rstrip()), link, postal),
+        html=html_from(body.rstrip(), link, postal),
     )
 
 

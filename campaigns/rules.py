@@ -97,7 +97,8 @@ def _zones(own: str, of_phone: tuple[str, ...], organisation: str) -> Zones:
 
 def zones_for(lead: Lead, rules: Rules, now: datetime) -> Zones:
     """The zones that count under these rules: the organisation's, where those of the number share no window."""
-    return settled(zones_of(lead), rules, now, settings.TIME_ZONE)
+    zones = zones_of(lead)
+    return zones if len(zones.names) == 1 else settled(zones, rules, now, settings.TIME_ZONE)
 
 
 def main_zone(lead: Lead) -> ZoneInfo:

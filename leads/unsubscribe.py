@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer, b64_encode
@@ -28,17 +27,23 @@ class Link:
     attempt_id: str
 
 
+class Links:
+    """Makes the links of a batch: Django's Signer would read the settings and derive its key for every single one."""
+
+    def __init__(self) -> None:
+        self._key = hashlib.sha256((_SALT + "signer").encode() + force_bytes(settings.SECRET_KEY)).digest()
+        self._begin = f"{settings.PUBLIC_URL}/u/"
+
+    def url_for(self, lead_id: str, attempt_id: str = "") -> str:
+        """The absolute address that lets this lead unsubscribe; needs no sign-in and never expires."""
+        named = f"{lead_id}.{attempt_id}"
+        signature = b64_encode(hmac.digest(self._key, named.encode(), "sha256")).decode()
+        return f"{self._begin}{named}{_SEPARATOR}{signature}"
+
+
 def url_for(lead_id: str, attempt_id: str = "") -> str:
-    """The absolute address that lets this lead unsubscribe; needs no sign-in and never expires."""
-    named = f"{lead_id}.{attempt_id}"
-    signature = b64_encode(hmac.digest(_key(settings.SECRET_KEY), named.encode(), "sha256")).decode()
-    return f"{settings.PUBLIC_URL}/u/{named}{_SEPARATOR}{signature}"
-
-
-@lru_cache(maxsize=2)
-def _key(secret: str | bytes) -> bytes:
-    """The key that Django's Signer derives anew for every single link, kept."""
-    return hashlib.sha256((_SALT + "signer").encode() + force_bytes(secret)).digest()
+    """One link; see `Links`."""
+    return Links().url_for(lead_id, attempt_id)
 
 
 def read(token: str) -> Link | None:

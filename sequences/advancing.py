@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from campaigns.rules import main_zone
@@ -40,17 +39,18 @@ def advance(finished: Sequence[Finished], now: datetime) -> int:
     courses = _courses(going_on)
     done = _done_keys(going_on)
 
-    @cache  # most runs of a batch stand at the same place
-    def following(sequence_id: str, version: int, last: SequenceStep, done: frozenset[str]) -> SequenceStep | None:
-        return courses[sequence_id, version].after(last, done)
-
+    following: dict[tuple[Any, ...], SequenceStep | None] = {}  # most runs of a batch stand at the same place
     upcoming: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
     completed: list[dict[str, Any]] = []
     for one, new_id in zip(going_on, ids.new_ids(len(going_on)), strict=True):
         enrollment = one.enrollment
-        done_keys = done[enrollment.id, enrollment.run_no]
-        step = following(enrollment.sequence_id, enrollment.version, one.step, frozenset(done_keys))
+        done_keys = frozenset(done[enrollment.id, enrollment.run_no])
+        course = (enrollment.sequence_id, enrollment.version)
+        place = (course, one.step.id, done_keys)
+        if place not in following:
+            following[place] = courses[course].after(one.step, done_keys)
+        step = following[place]
         row = {"id": enrollment.id, "current_step": len(done_keys)}
         if step is None:
             completed.append(row)

@@ -75,12 +75,11 @@ class DueSteps:
         )
 
     def _items(self, rows: Sequence[SequenceStepExecution]) -> list[WorkItem]:
-        """Work items of executions that have their lead and enrollment with them."""
+        """Work items of executions that have their lead, enrollment and step with them."""
         if not rows:
             return []
         sequence = RetentionSequence.objects.get(pk=self.sequence_id)
-        steps = SequenceStep.objects.select_related("script__campaign").in_bulk({row.step_id for row in rows})
-        return [item_of(row, row.lead, steps[row.step_id], sequence) for row in rows]
+        return [item_of(row, row.lead, row.step, sequence) for row in rows]
 
     # What is not sent -----------------------------------------------------------------------------------------------
 
@@ -232,8 +231,8 @@ class DueSteps:
         found = expired.order_by("lease_until").select_related("contact_attempt")[:limit]
         ripe = {row.pk: row.lead_id for row in found if is_ripe(row.contact_attempt, real_now)}
         leads = lock_free(ripe.values())
-        rows = expired.filter(pk__in=ripe, lead__in=leads).select_related("contact_attempt", "enrollment", "lead")
-        items = self._items(list(rows))
+        related = ("contact_attempt", "enrollment", "lead", "step__script__campaign")
+        items = self._items(list(expired.filter(pk__in=ripe, lead__in=leads).select_related(*related)))
         lease_until, _deadline = lease_and_deadline(real_now)
         expired.filter(pk__in=[item.id for item in items]).update(fence=F("fence") + 1, lease_until=lease_until)
         for item in items:
@@ -266,14 +265,13 @@ _RULES = SequenceStep.OnFailure
 
 
 def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence: RetentionSequence) -> WorkItem:
-    """The execution, with its enrollment loaded, as the door and the policy see it."""
-    row.step = step
-    enrollment = row.enrollment
+    """The execution, with its enrollment and step loaded, as the door and the policy see it."""
+    enrollment, script = row.enrollment, step.script
     return WorkItem(
         id=row.id,
         lead=lead,
         channel=step.channel,
-        script=step.script,
+        script=script,
         try_no=row.try_no + 1,
         fence=row.fence,
         due_since=max(row.scheduled_at, row.held_until or row.scheduled_at),
@@ -283,7 +281,7 @@ def item_of(row: SequenceStepExecution, lead: Lead, step: SequenceStep, sequence
         owner_runs=sequence.status == RetentionSequence.Status.ACTIVE,
         own_rules=sequence.contact_rules,
         sequence_name=sequence.name,
-        campaign=step.script.campaign if step.script else None,
+        campaign=script.campaign if script else None,
         has_tries_left=row.failures + 1 < TRIES_BEFORE_SKIP,
         own=row,
     )

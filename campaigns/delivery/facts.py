@@ -169,6 +169,8 @@ def is_barred(lead: Lead, channel: str, suppressed: set[tuple[str, str]]) -> boo
 
 
 def _is_stopped(channel: str, provider: str | None, stopped: set[tuple[str, str]]) -> bool:
+    if not stopped:
+        return False
     scope = SendingPause.Scope
     asked = {(scope.ALL.value, ""), (scope.CHANNEL.value, channel), (scope.PROVIDER.value, provider or "")}
     return not asked.isdisjoint(stopped)

@@ -19,7 +19,7 @@ from campaigns.windows import Rules
 from integrations.providers.base import Message
 from integrations.providers.registry import ActiveProviders
 from integrations.providers.vapi_calls import layered
-from leads.unsubscribe import url_for
+from leads.unsubscribe import Links
 from retention_center.lib import ids
 from retention_center.lib.bulk import Encoded, insert_rows
 from retention_center.lib.channels import Channel
@@ -51,9 +51,10 @@ def prepare(
     """Render each message: intents not yet saved, and those whose script cannot be sent to this lead."""
     prepared: list[Prepared] = []
     refused: list[tuple[WorkItem, Decision]] = []
+    links = Links()
     for (item, facts), attempt_id in zip(judged, ids.new_ids(len(judged)), strict=True):
         try:
-            message = _message(item, facts, attempt_id, providers)
+            message = _message(item, facts, attempt_id, providers, links)
         except rendering.EmptyPlaceholder:
             refused.append((item, Decision(Reason.EMPTY_PLACEHOLDER)))
         except rendering.BadTemplate:
@@ -72,11 +73,11 @@ def save(rows: Sequence[dict[str, Any]], real_now: datetime) -> None:
     insert_rows(ContactAttempt, rows, same={"recorded_at": real_now, "deadline_at": deadline_at})
 
 
-def _message(item: WorkItem, facts: Facts, attempt_id: str, providers: ActiveProviders) -> Message:
+def _message(item: WorkItem, facts: Facts, attempt_id: str, providers: ActiveProviders, links: Links) -> Message:
     script = item.script
     if script is None:
         raise rendering.BadTemplate("There is no script.")  # the policy has skipped such items already
-    unsubscribe_url = url_for(item.lead.id, attempt_id)
+    unsubscribe_url = links.url_for(item.lead.id, attempt_id)
     context = rendering.context_for(
         item.lead,
         campaign=item.campaign,

@@ -30,6 +30,9 @@ def noted(answers: Sequence[Answer], real_now: datetime) -> list[Answer]:
 
 def _count(came: Outcomes, answer: Answer) -> None:
     match answer.outcome, answer.reason:
+        case Outcome.SENT, _ if answer.receipt and answer.receipt.pause is None:
+            came.answered += 1
+            return
         case Outcome.POSTPONED, Reason.RATE_LIMITED:
             came.retry_after = max(came.retry_after or 0, answer.wait.total_seconds())
         case Outcome.POSTPONED, Reason.PROVIDER_REFUSES:

@@ -29,11 +29,13 @@ CALL_STAGES = ("scheduled", "queued", "ringing", "in-progress", "forwarding", "n
 
 def raised(old: str, new: str) -> str:
     """The higher of two statuses: they only ever move up (INV-11)."""
-    return max(old, new, key=lambda status: ContactAttempt.RANK[STATUS(status)])
+    return new if ContactAttempt.RANK[new] > ContactAttempt.RANK[old] else old
 
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Later facts over earlier ones; a flag never goes from true to false, nor a call back to its beginning."""
+    if not old:
+        return dict(new)
     result = {**old, **new}
     if "call_status" in old and "call_status" in new:
         result["call_status"] = max(old["call_status"], new["call_status"], key=_stage)
