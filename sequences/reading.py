@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from leads.models import Lead
-from retention_center.lib.rows import instance
+from retention_center.lib.rows import instance, read
 from sequences.models import SequenceEnrollment, SequenceStep, SequenceStepExecution
 
 EXECUTION = (
@@ -26,7 +26,7 @@ def locked_steps(executions: QuerySet[SequenceStepExecution]) -> list[SequenceSt
 
     Skipping never waits, so the order of locks cannot make a deadlock.
     """
-    rows = list(executions.select_for_update(skip_locked=True).values_list(*COLUMNS))
+    rows = read(executions.select_for_update(skip_locked=True), COLUMNS)
     steps = SequenceStep.objects.select_related("script__campaign").in_bulk({row[_STEP] for row in rows})
     return [_with_relations(row, steps[row[_STEP]]) for row in rows]
 
