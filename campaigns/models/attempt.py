@@ -1,4 +1,4 @@
-from typing import Self
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -40,7 +40,8 @@ class ContactAttempt(Identified):
         DELIVERED = "DELIVERED"
         SUCCESS = "SUCCESS"
 
-    RANK = {status: rank for rank, status in enumerate(Status)}  # proof of arrival beats a report of failure
+    # Proof of arrival beats a report of failure
+    RANK: ClassVar[dict[str, int]] = {status: rank for rank, status in enumerate(Status)}
     ACCEPTED = (Status.SENT, Status.BOUNCED, Status.DELIVERED, Status.SUCCESS)
 
     class Origin(models.TextChoices):

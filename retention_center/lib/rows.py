@@ -1,4 +1,4 @@
-"""Rows of a hot path as instances, without what Django's compiler and `Model.__init__` cost: a batch reads thousands."""
+"""Rows of a hot path as instances, without what Django's compiler and `Model.__init__` cost: batches read thousands."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
