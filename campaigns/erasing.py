@@ -9,7 +9,7 @@ from campaigns.models import CampaignLead, ContactAttempt
 from integrations.models import InboundEvent
 from retention_center import audit
 
-FLAGS = ("opened", "clicked", "replied", "bounced", "unsubscribed", "autoReplied", "status", "segments")
+FLAGS = ("opened", "clicked", "replied", "bounced", "unsubscribed", "auto_replied", "status", "segments")
 CALL_FACTS = ("call_status", "outcome", "endedReason", "duration")
 SLICE = 500
 

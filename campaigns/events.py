@@ -54,7 +54,7 @@ def as_events(attempt: Any) -> list[Event]:
         return [contact]
     at = _time(result.get("repliedAt")) or attempt.completed_at or attempt.started_at
     channel = CHANNEL_NAMES[attempt.channel]
-    text = str(result.get("reply", ""))[:200]
+    text = str(result.get("reply_text", ""))[:200]
     reply = Event(
         at, REPLY, f"Replied by {channel if channel == 'SMS' else channel.lower()}", "disc-tick", "good",
         detail=f"“{text}”" if text else "", origin=_origin(attempt), origin_href=attempt.get_absolute_url(),
@@ -93,7 +93,7 @@ def _detail(attempt: ContactAttempt) -> str:
     parts = ["Sandbox: nothing really went out"] if attempt.is_sandbox else []
     parts += [sentence_of(attempt.reason)] if attempt.reason and not call_outcome(attempt) else []
     parts += [word for word in ("opened", "clicked") if result.get(word)]
-    parts += ["an automatic reply came"] if result.get("autoReplied") else []
+    parts += ["an automatic reply came"] if result.get("auto_replied") else []
     if attempt.duration:
         parts.append(lasted(attempt.duration))
     if attempt.cost:

@@ -61,10 +61,10 @@ def record_reply(event: InboundEvent, now: datetime) -> None:
     """A reply: facts ``{text, automatic}``. A person's reply is success; an automatic one changes nothing but facts."""
     attempt = locked_attempt(event)
     if event.facts.get("automatic"):
-        told = {"autoReplied": True, "autoReply": event.facts.get("text", "")}
+        told = {"auto_replied": True, "auto_reply": event.facts.get("text", "")}
         attempt.result = merged(attempt.result, told)
     else:
-        reply = {"replied": True, "reply": event.facts.get("text", ""), "repliedAt": event.occurred_at.isoformat()}
+        reply = {"replied": True, "reply_text": event.facts.get("text", ""), "repliedAt": event.occurred_at.isoformat()}
         attempt.status = raised(attempt.status, STATUS.SUCCESS)
         attempt.reason = ""
         attempt.result = merged(attempt.result, reply)

@@ -10,7 +10,7 @@ FLAGS = {
     "replied": "a reply came",
     "bounced": "it bounced",
     "unsubscribed": "the reader unsubscribed",
-    "autoReplied": "an automatic reply came",
+    "auto_replied": "an automatic reply came",
 }
 STANDS = {
     "PENDING": "Not handed over yet",

@@ -33,7 +33,7 @@ def record_postback(event: InboundEvent, now: datetime) -> str | None:
             lead_id=event.lead_id,
             attempt_id=event.attempt_id,
         ),
-        data=event.payload | {"warnings": facts["warnings"]},
+        data=event.payload | _currency_of(event.payload, facts) | {"warnings": facts["warnings"]},
     )
     conversion, _is_new = recording.record(told, now)
     if conversion.lead_id is None:
@@ -42,6 +42,10 @@ def record_postback(event: InboundEvent, now: datetime) -> str | None:
     event.lead_id, event.attempt_id = conversion.lead_id, conversion.contact_attempt_id or ""
     event.save(update_fields=["lead_id", "attempt_id"])
     return None
+
+
+def _currency_of(payload: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]:
+    return {"currency": facts["currency"]} if payload.get("currency") else {}
 
 
 def key_of(sub_id: str, click_id: str, tid: str) -> str:

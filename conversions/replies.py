@@ -28,7 +28,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        return str(self.attempt.result.get("reply") or "")
+        return str(self.attempt.result.get("reply_text") or "")
 
 
 def waiting(now: datetime) -> QuerySet[ContactAttempt]:

@@ -22,7 +22,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {  # what it means for the atte
     "email_opened": ("DELIVERED", {"opened": True}),
     "link_clicked": ("SUCCESS", {"clicked": True, "opened": True}),
     "email_link_clicked": ("SUCCESS", {"clicked": True, "opened": True}),
-    "auto_reply_received": ("DELIVERED", {"autoReplied": True}),
+    "auto_reply_received": ("DELIVERED", {"auto_replied": True}),
     "email_bounced": ("BOUNCED", {"bounced": True}),
     "lead_unsubscribed": ("SENT", {"unsubscribed": True}),
 }
@@ -97,9 +97,13 @@ def _meaning(event: str, said: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return "reply", {"text": str(text)[:LONGEST_TEXT], "automatic": False, "engaged": True}
     if event in EFFECTS:
         status, result = EFFECTS[event]
-        own = {"sentAt": _word(said, "timestamp"), "step": _word(said, "step")} if event == "email_sent" else {}
+        own = {"sent_at": _word(said, "timestamp"), "step": _word(said, "step")} if event == "email_sent" else {}
         return "delivery", {"status": status, "result": result | {name: value for name, value in own.items() if value}}
-    return "interest", {"status": "SENT", "result": {"interest": event}, "engaged": event in ENGAGED}
+    return "interest", {
+        "status": "SENT",
+        "result": {"interest": _word(said, "event_type")},
+        "engaged": event in ENGAGED,
+    }
 
 
 def _key(said: Mapping[str, Any]) -> str:

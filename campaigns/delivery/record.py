@@ -25,6 +25,12 @@ NOT_KNOWN = (STATUS.PENDING, STATUS.UNKNOWN)
 NOTHING_YET = ContactAttempt()  # what every attempt is until somebody writes to it
 FLAGS = ("opened", "clicked", "replied", "bounced")
 CALL_STAGES = ("scheduled", "queued", "ringing", "in-progress", "forwarding", "not-found", "deletion-failed", "ended")
+SMS_STAGES = (
+    *("accepted", "scheduled", "queued", "sending", "sent"),
+    *("canceled", "undelivered", "failed", "partially_delivered", "delivered", "read"),
+)
+STAGES = {"call_status": CALL_STAGES, "status": SMS_STAGES}
+DATED = {"sent_at": ("sent_at", "step")}  # what belongs to a time; of two times the later counts
 
 
 def raised(old: str, new: str) -> str:
@@ -33,19 +39,24 @@ def raised(old: str, new: str) -> str:
 
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Later facts over earlier ones; a flag never goes from true to false, nor a call back to its beginning."""
+    """Later facts over earlier ones; a flag never goes from true to false, nor a message or call back to its beginning:
+    whatever the order in which reports come, the end is the same."""
     if not old:
         return dict(new)
     result = {**old, **new}
-    if "call_status" in old and "call_status" in new:
-        result["call_status"] = max(old["call_status"], new["call_status"], key=_stage)
+    for name, stages in STAGES.items():
+        if name in old and name in new:
+            result[name] = max(old[name], new[name], key=lambda word: (_stage(word, stages), str(word)))
+    for time, names in DATED.items():
+        if str(old.get(time, "")) > str(new.get(time, "")):
+            result |= {name: old[name] for name in names if name in old}
     if "startedAt" in old and "startedAt" in new:
         result["startedAt"] = min(str(old["startedAt"]), str(new["startedAt"]))
     return result | {flag: True for flag in FLAGS if old.get(flag) or new.get(flag)}
 
 
-def _stage(call_status: str) -> int:
-    return CALL_STAGES.index(call_status) if call_status in CALL_STAGES else -1
+def _stage(word: Any, stages: Sequence[str]) -> int:
+    return stages.index(word) if word in stages else -1
 
 
 def record(answers: Sequence[Answer], now: datetime) -> None:

@@ -77,7 +77,7 @@ def _reply(rng: Dice, channel: str, at: datetime) -> Outcome:
     is_call = channel == Channel.CALL
     seconds = rng.randrange(60, 200) if is_call else None
     text = rng.choice(words.CALL_NOTES if is_call else words.REPLIES)
-    facts = {"replied": True, "reply": text, "repliedAt": (at + takes).isoformat()}
+    facts = {"replied": True, "reply_text": text, "repliedAt": (at + takes).isoformat()}
     return Outcome("replied", Status.SUCCESS, "", facts, seconds, takes)
 
 

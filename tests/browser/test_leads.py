@@ -37,7 +37,7 @@ def imported() -> str:
 def test_every_page_is_whole(sit_down, admin, width, color_scheme):
     execution = make_execution(make_enrollment(lead=make_lead(meta={"plan": "gold"}, time_zone="Asia/Tokyo")))
     lead = execution.lead
-    make_attempt(lead, result={"replied": True, "reply": "Yes"})
+    make_attempt(lead, result={"replied": True, "reply_text": "Yes"})
     make_conversion(lead)
     consent.do_not_contact(make_lead(), now=clock.now(), actor=SYSTEM)
     draft, done = drafted(), imported()

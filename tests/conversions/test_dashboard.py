@@ -53,7 +53,7 @@ def busy(db):
     make_attempt(lead, status="BOUNCED", reason="bounced", started_at=yesterday)
     make_attempt(lead, channel="CALL", status="UNKNOWN", reason="outcome_unknown", started_at=now)
     make_attempt(
-        lead, status="SUCCESS", started_at=yesterday, result={"replied": True, "reply": "Yes, call me after five"}
+        lead, status="SUCCESS", started_at=yesterday, result={"replied": True, "reply_text": "Yes, call me after five"}
     )
     for days, amount, currency in ((1, 100, "USD"), (2, 50, "EUR"), (9, 30, "USD")):
         make_conversion(lead, revenue=amount, currency=currency, created_at=now - timedelta(days=days))

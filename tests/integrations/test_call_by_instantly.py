@@ -100,11 +100,11 @@ def test_what_cannot_be_read_is_malformed(body: Any) -> None:
 @pytest.mark.parametrize(
     ("event", "status", "flags"),
     [
-        ("email_sent", "SENT", {"sentAt", "step"}),
+        ("email_sent", "SENT", {"sent_at", "step"}),
         ("email_opened", "DELIVERED", {"opened"}),
         ("link_clicked", "SUCCESS", {"clicked", "opened"}),
         ("email_link_clicked", "SUCCESS", {"clicked", "opened"}),
-        ("auto_reply_received", "DELIVERED", {"autoReplied"}),
+        ("auto_reply_received", "DELIVERED", {"auto_replied"}),
         ("email_bounced", "BOUNCED", {"bounced"}),
         ("lead_unsubscribed", "SENT", {"unsubscribed"}),
         ("lead_not_interested", "SENT", {"interest"}),
@@ -127,7 +127,7 @@ def test_a_reply_is_success_and_the_lead_is_in_progress(attempt: ContactAttempt,
     post(said("reply_received", reply_text_snippet="Call me", reply_text="Call me\n> Hi"))
     attempt.refresh_from_db()
     lead.refresh_from_db()
-    assert (attempt.status, attempt.result["reply"]) == ("SUCCESS", "Call me")
+    assert (attempt.status, attempt.result["reply_text"]) == ("SUCCESS", "Call me")
     assert lead.status == "IN_PROGRESS"
     assert (SequenceEnrollment.objects.get().status, SequenceEnrollment.objects.get().reason) == (
         "CANCELLED", "replied",

@@ -242,7 +242,7 @@ def test_anything_else_is_a_reply_to_the_last_sms(lead: Lead, attempt: ContactAt
     write(text)
     attempt.refresh_from_db()
     lead.refresh_from_db()
-    assert (attempt.status, attempt.result["reply"]) == ("SUCCESS", text)
+    assert (attempt.status, attempt.result["reply_text"]) == ("SUCCESS", text)
     assert lead.status != "DO_NOT_CONTACT"
 
 

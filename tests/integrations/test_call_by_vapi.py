@@ -285,7 +285,7 @@ def test_a_call_back_answers_the_last_call_and_ends_the_sequence(lead: Lead, att
     post(rung_back())
     attempt.refresh_from_db()
     enrollment.refresh_from_db()
-    assert (attempt.status, attempt.result["reply"]) == ("SUCCESS", "Short talk")
+    assert (attempt.status, attempt.result["reply_text"]) == ("SUCCESS", "Short talk")
     assert (enrollment.status, enrollment.reason) == ("CANCELLED", "replied")
 
 

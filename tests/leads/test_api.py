@@ -135,7 +135,7 @@ def test_statistics_add_up(api):
 def test_the_timeline_tells_everything_newest_first(api, now):
     execution = make_execution(make_enrollment(), status="SKIPPED", reason="suppressed", scheduled_at=now)
     lead = execution.lead
-    make_attempt(lead, result={"replied": True, "reply": "Yes please"})
+    make_attempt(lead, result={"replied": True, "reply_text": "Yes please"})
     make_conversion(lead)
     consent.do_not_contact(lead, now=now, actor=SYSTEM)
     answer = api("viewer").get(f"/api/leads/{lead.pk}/timeline").json()

@@ -198,7 +198,7 @@ def test_a_condition_that_makes_no_sense_is_named_in_one_sentence(given, word):
         ("DELIVERED", ("DELIVERED", False, {}), {"sent", "delivered"}),
         ("DELIVERED", ("SUCCESS", False, {"replied": True}), {"sent", "delivered", "replied"}),
         ("SENT", ("SENT", False, {"clicked": True}), {"sent", "delivered", "clicked"}),
-        ("SENT", ("SENT", False, {"clicked": False, "autoReplied": True}), {"sent"}),
+        ("SENT", ("SENT", False, {"clicked": False, "auto_replied": True}), {"sent"}),
         ("FAILED", ("FAILED", False, {}), {"sent", "failed"}),  # taken, and then not delivered
         ("FAILED", ("BOUNCED", False, {"bounced": True}), {"sent", "failed"}),
         ("FAILED", ("UNKNOWN", False, {}), {"failed"}),
