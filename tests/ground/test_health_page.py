@@ -85,5 +85,5 @@ def test_after_a_restore_the_pages_say_why_nothing_is_sent(as_operator):
 
 def test_however_much_there_is_it_costs_the_same(as_viewer, django_assert_num_queries):
     as_viewer.get("/health/")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         as_viewer.get("/health/")

@@ -210,9 +210,9 @@ def test_staff_read_the_condition_before_and_after(now, as_viewer):
     flag(lead, result={"clicked": True})
     processor.run(now + DAY)
 
-    told = "The step&#x27;s condition was not met: if step 1 was not clicked"
-    assert told in as_viewer.get(enrollment.get_absolute_url()).content.decode()
-    assert told in as_viewer.get(f"/leads/{lead.pk}/").content.decode()
+    told = "step&#x27;s condition was not met: if step 1 was not clicked"
+    assert f"The {told}" in as_viewer.get(enrollment.get_absolute_url()).content.decode()
+    assert f"skipped: the {told}" in as_viewer.get(f"/leads/{lead.pk}/").content.decode()
     assert told in as_viewer.get(f"/sequences/{sequence.pk}/executions/").content.decode()
 
 
