@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "PORT": "8000",
     "POSTAL_ADDRESS": "",
     "PUBLIC_URL": "http://testserver",
+    "SECRET_KEY_FALLBACKS": "",
     "SECRET_KEY": "only-for-tests-and-long-enough-for-every-check-that-measures-it-0123456789",
     "SENTRY_DSN": "",
     "SETTLE_SECONDS": "600",

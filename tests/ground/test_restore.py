@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from campaigns import sending
-from campaigns.models import CampaignLead, ContactAttempt
+from campaigns.models import CampaignLead, ContactAttempt, ContactPolicy
 from campaigns.reasons import Reason
 from retention_center import doctor, health, restoring
 from retention_center.audit import SYSTEM
@@ -25,15 +25,19 @@ from sequences.models import SequenceStepExecution
 from tests.builders import make_campaign_lead, make_integration, make_lead, make_leads, make_sequence
 
 
-def noon():
-    return clock.now().replace(hour=12)
+@pytest.fixture(autouse=True)
+def _at_any_hour(request):
+    """What is due is compared with the real clock, whatever time of day it shows."""
+    if request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("transactional_db")
+        ContactPolicy.objects.create(contact_hours_start="00:00", contact_hours_end="24:00")
 
 
 def a_house_at_work():
     """Three leads whose first step is due, and two that the trigger of another sequence has yet to take."""
     make_integration("sandbox")
     sequence = make_sequence(2)
-    enroll(sequence, [lead.pk for lead in make_leads(3)], now=noon(), source="manual", actor=SYSTEM)
+    enroll(sequence, [lead.pk for lead in make_leads(3)], now=clock.now(), source="manual", actor=SYSTEM)
     make_sequence(1, trigger_type="new_lead", trigger_config={"source": "WEB"})
     make_leads(2, source="WEB")
     return sequence
@@ -54,7 +58,7 @@ def keys_sent() -> list[str]:
 def test_a_restored_backup_sends_nothing_until_staff_release_it_and_nothing_twice(postgres_programs, tmp_path, capsys):
     a_house_at_work()
     call_command("backup", str(tmp_path / "copy"))
-    processor.run(noon())
+    processor.run(clock.now())
     sent = set(keys_sent())
     assert len(sent) == 5
 
@@ -62,10 +66,10 @@ def test_a_restored_backup_sends_nothing_until_staff_release_it_and_nothing_twic
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"held": 5}
     assert keys_sent() == []
     assert sending.standing().notes == [restoring.NOTE]
-    assert processor.run(noon())["sent"] == 0
+    assert processor.run(clock.now())["sent"] == 0
 
     sending.resume_all(SYSTEM)
-    assert processor.run(noon())["sent"] == 0
+    assert processor.run(clock.now())["sent"] == 0
     assert set(SequenceStepExecution.objects.waiting_for_staff().values_list("lead_id", flat=True)) == sent
     assert [found for found in doctor.examine(clock.now()) if found.check.severity == doctor.VIOLATION] == []
 
@@ -82,7 +86,7 @@ def test_a_backup_put_to_work_by_hand_holds_everything_by_itself(tmp_path):
     with closing(sqlite3.connect(tmp_path / "copy")) as copy:
         copy.backup(connection.connection)
 
-    assert processor.run(noon())["sent"] == 0
+    assert processor.run(clock.now())["sent"] == 0
     assert sending.standing().all
     assert not Secret.objects.filter(name=restoring.MARK).exists()
 
@@ -111,8 +115,8 @@ def test_after_restore_holds_what_may_have_gone_out_and_nothing_else(capsys):
 def test_calls_under_way_in_the_backup_are_asked_about_and_not_repeated():
     make_integration("sandbox")
     sequence = make_sequence(1)
-    enroll(sequence, [make_lead().pk], now=noon(), source="manual", actor=SYSTEM)
-    processor.run(noon())
+    enroll(sequence, [make_lead().pk], now=clock.now(), source="manual", actor=SYSTEM)
+    processor.run(clock.now())
     ContactAttempt.objects.update(status="PENDING", called_at=None)
 
     restoring.hold_everything(clock.now(), SYSTEM)
@@ -142,17 +146,17 @@ def test_files_that_cannot_serve_are_refused_in_words(tmp_path):
 def test_while_the_disk_is_full_nothing_is_sent_and_afterwards_everything_once():
     make_integration("sandbox")
     sequence = make_sequence(1)
-    enroll(sequence, [lead.pk for lead in make_leads(200)], now=noon(), source="manual", actor=SYSTEM)
+    enroll(sequence, [lead.pk for lead in make_leads(200)], now=clock.now(), source="manual", actor=SYSTEM)
     with connection.cursor() as cursor:
         pages = cursor.execute("PRAGMA page_count").fetchone()[0]
         room = cursor.execute("PRAGMA max_page_count").fetchone()[0]
         cursor.execute(f"PRAGMA max_page_count = {pages}")
         try:
             with pytest.raises(OperationalError, match="full"):
-                processor.run(noon())
+                processor.run(clock.now())
             assert not ContactAttempt.objects.exists()
             assert health.processor_state(clock.now()).tone == "bad"
         finally:
             cursor.execute(f"PRAGMA max_page_count = {room}")
 
-    assert processor.run(noon())["sent"] == 200
+    assert processor.run(clock.now())["sent"] == 200

@@ -229,7 +229,7 @@ BETWEEN_STATEMENTS: dict[str, Callable[[], Patches]] = {
 # Where a rare one was found last: that seed is tried first, then all in order
 FOUND_AT = {
     "a campaign's record does not ask for its fence": 76,
-    "whether it is still wanted is not asked when a call begins": 11,
+    "whether it is still wanted is not asked when a call begins": 36,
     "a conversion ends only active runs": 29,
     "a claim locks nothing": 12,
 }
