@@ -345,7 +345,7 @@ def test_it_changes_nothing_and_its_queries_do_not_grow_with_leads_or_steps(now)
             connection,
         ) as caught:
             forecast(sequence, 14, now)
-        assert not [query for query in caught if not query["sql"].startswith("SELECT")]
+        assert not [query for query in caught if not query["sql"].lstrip("(").startswith("SELECT")]
         return len(caught)
 
     few = told()
