@@ -43,7 +43,8 @@ def multiply(template: models.Model, count: int, **other: str) -> None:
     picked = ", ".join(other.get(column, f"t.{quote(column)}") for column in columns)
     names = ", ".join(map(quote, columns))
     with transaction.atomic(), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # or each copy would look for the rows that it refers to
+        # Or each copy would look for the rows that it refers to; leads refer to none, and a trigger writes their words
+        if connection.vendor == "postgresql" and not isinstance(template, Lead):
             cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
             f"INSERT INTO {quote(meta.db_table)} ({names}) SELECT {picked}"
