@@ -46,6 +46,7 @@ class Watcher:
         self.bought: dict[str, set[str]] = {}  # the same; staff may contact a buyer by hand
         self.called_off: set[str] = set()  # attempts that had not begun when their lead went off
         self.paused: dict[str, set[str]] = {}  # by what is paused ("": all): attempts that may still go out
+        self.asked_again: set[str] = set()  # those pauses that are looked at once more when a call begins
         self.erased: set[str] = set()
         self.broken: list[Violation] = []
         self.ranks: dict[str, int] = {}
@@ -84,6 +85,8 @@ class Watcher:
         attempts = ContactAttempt.objects.exclude(called_at=None) if begun_only else ContactAttempt.objects.all()
         with self.aside():
             self.paused[what] = set(attempts.values_list("pk", flat=True))
+        if begun_only:
+            self.asked_again.add(what)
 
     def was_resumed(self, what: str) -> None:
         self.paused.pop(what, None)

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from campaigns.by_hand import MayNot
+from campaigns.models import ContactAttempt
 from sequences import processor
 from tests.simulation import acts, database, stage, world
 from tests.simulation.checks import Violation
@@ -28,6 +29,7 @@ class Interleaved(History):
         random = self.random
         self.stays = random.choice((0, 0.5, 0.9))  # how likely who went on last goes on
         self.statements = self.waits = 0
+        self.spared: dict[Player, set[str]] = {}  # who was in a transaction when something was paused, and what
         acts.do(self, acts.enroll)
         with Stage(self.world.skews) as self.stage:
             for _ in range(random.choice(SCENES)):
@@ -89,12 +91,25 @@ class Interleaved(History):
         self.statements += 1
         self.tell(f"  {player.name} {_short(player.at)}")
         waiting = len(self.stage.those(State.BLOCKED))
+        paused, known = set(self.watcher.paused), self._known() if player in self.spared else set()
         has_committed = self._on_its_clock(player, partial(self.stage.go_on, player))
         self.waits += len(self.stage.those(State.BLOCKED)) > waiting
         if player.error:
             raise player.error
         if has_committed:
+            for what in self.spared.pop(player, ()):
+                self.watcher.paused.get(what, set()).update(self._known() - known)
             self.watcher.look()
+        self._spare(set(self.watcher.paused) - paused - self.watcher.asked_again)
+
+    def _spare(self, paused: set[str]) -> None:
+        """An intent whose transaction had begun by the time that the pause was committed may still go out (INV-8)."""
+        for player in self.stage.players if paused else ():
+            if player.is_in_transaction:
+                self.spared[player] = self.spared.get(player, set()) | paused
+
+    def _known(self) -> set[str]:
+        return set(ContactAttempt.objects.values_list("pk", flat=True))
 
     def _on_its_clock(self, player: Player, how: Callable[[], Any]) -> Any:
         self.time.skew = player.skew

@@ -40,6 +40,7 @@ class Player(threading.Thread):
         self.backend = 0
         self.error: BaseException | None = None
         self.has_committed = False
+        self.is_in_transaction = False
         self.is_dying = False
         self.is_aside = False
         self.goes_on = threading.Semaphore(0)
@@ -88,10 +89,12 @@ class Player(threading.Thread):
 
     def _pass(self, what: str, really: Callable[[], Any]) -> Any:
         self.backend = connection.connection.info.backend_pid
+        self.is_in_transaction = connection.in_atomic_block or what == "COMMIT"
         self.stand(what)
         try:
             return really()
         finally:
+            self.is_in_transaction = connection.in_atomic_block and what != "COMMIT"
             self.has_committed |= what == "COMMIT" or not (connection.in_atomic_block or what.startswith("SELECT"))
             if self.state == State.BLOCKED:
                 self.stand("has its lock")

@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite one transaction writes at a time"),
 ]
-SLICES = 10
+SLICES = 5
 
 
 def play(seed: int) -> Interleaved:
