@@ -109,10 +109,10 @@ class _Line(socketserver.StreamRequestHandler):
             goes_on = self.say(command) and command != "quit"
             if goes_on and command == "data" and self.server.answers["data"].startswith("354"):
                 text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                goes_on = self.say("text")
-                if goes_on and self.server.answers["text"].startswith("250"):
+                if self.server.answers["text"].startswith("250"):  # kept before it is told: whoever hears it may look
                     self.server.texts.append(text)
                     taken += 1
+                goes_on = self.say("text")
 
     def say(self, command: str) -> bool:
         answer = self.server.answers.get(command, "250 Fine")
